@@ -1,0 +1,1 @@
+"""The command line: the only place that knows Hydra. It composes, checks, builds and runs."""

@@ -1,0 +1,156 @@
+"""From the checked configuration to objects."""
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import pytorch_lightning as pl
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
+from attendo.checkpoint import DurableCheckpointIO
+from attendo.cli.check import fits, shown
+from attendo.data import BatchSizes, LengthPolicy, Preparation, PreparedData, SplitPolicy
+from attendo.data.preparation import TokenizerTrainer
+from attendo.tasks import Optimization, Task
+
+Settings = Mapping[str, Any]
+T = TypeVar("T")
+
+
+@contextmanager
+def building(key: str) -> Iterator[None]:
+    """Turns a constructor's refusal into a ValueError whose message names the configuration key."""
+    try:
+        yield
+    except InstantiationException as error:
+        _, _, inner = str(error).partition("\nfull_key: ")
+        cause = error.__cause__
+        text = str(cause) if isinstance(cause, ValueError | OSError) else " ".join(str(error).split("\n")[:2])
+        where = f"{key}.{inner}" if inner else key
+        raise ValueError(text if key in text else f"{where}: {text}") from error
+
+
+def build(node: Settings, key: str, **runtime: Any) -> Any:
+    """The object that a node with ``_target_`` describes; ``runtime``: arguments that only the data decides.
+
+    Raises:
+        ValueError: the constructor refused its arguments; the message names the key.
+    """
+    with building(key):
+        return instantiate(node, **runtime, _convert_="all")
+
+
+def checked(function: Callable[..., T], **values: Any) -> T:
+    """Calls a dataclass whose fields are named as keys of the ``data`` group, after checking types."""
+    hints = get_type_hints(function)
+    for name, value in values.items():
+        if not fits(value, hints[name]):
+            raise ValueError(f"data.{name}={value!r}: expected {shown(hints[name], value)}")
+    return function(**values)
+
+
+def use_threads(count: object) -> None:
+    """Sets the number of CPU threads, unless it is None."""
+    if count is None:
+        return
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"threads={count}: expected a number of CPU threads, or null")
+    torch.set_num_threads(count)
+
+
+def build_preparation(data: Settings) -> Preparation:
+    """How raw text becomes tables, from the ``data`` group."""
+    return checked(
+        Preparation,
+        source=build(data["source"], "data.source"),
+        splits=settings_of(SplitPolicy, data),
+        lengths=settings_of(LengthPolicy, data),
+        unicode=data["unicode"],
+        labels=label_names(data["labels"]),
+        cache_dir=Path(data["cache_dir"]).expanduser(),
+    )
+
+
+def label_names(labels: object) -> object:
+    """Class names as the readers give them: numbers and truth values are written as JSON does."""
+    if not isinstance(labels, list):
+        return labels
+    return [name if isinstance(name, str) else json.dumps(name) for name in labels]
+
+
+def build_batch_sizes(data: Settings) -> BatchSizes:
+    return settings_of(BatchSizes, data)
+
+
+def settings_of(kind: type[T], data: Settings) -> T:
+    """A dataclass of settings from the keys of the ``data`` group that bear its fields' names."""
+    return checked(kind, **{field.name: data[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+
+
+def build_tokenizer_trainers(config: Settings) -> dict[str, TokenizerTrainer]:
+    """Role → how its tokenizer is trained."""
+    own: TokenizerTrainer = build(config["tokenizer"], "tokenizer")
+    if isinstance(config["target_tokenizer"], str):
+        option = config["target_tokenizer"]
+        raise ValueError(
+            f"target_tokenizer={option}: options are chosen with tokenizer@target_tokenizer={option}"
+        )
+    if config["target_tokenizer"] is None:
+        return {"joint": own}
+    return {"source": own, "target": build(config["target_tokenizer"], "target_tokenizer")}
+
+
+def build_optimization(config: Settings) -> Optimization:
+    return Optimization(
+        optimizer=build(config["optimizer"], "optimizer"),
+        schedule=build(config["scheduler"], "scheduler"),
+        clip=build(config["clipping"], "clipping") if config["clipping"] else None,
+        monitor=config["monitor"]["metric"],
+        seed=config["seed"],
+    )
+
+
+def build_task(
+    config: Settings, model: torch.nn.Module, data: PreparedData, optimization: Optimization | None
+) -> Task:
+    """The LightningModule around a model."""
+    runtime: dict[str, Any] = {"model": model, "optimization": optimization}
+    if data.is_labelled:
+        runtime["labels"] = data.labels
+    else:
+        runtime["target_tokenizer"] = data.tokenizers["target"]
+        runtime["decoding"] = build(config["decoding"], "decoding")
+    # Built sub-modules must not pass through Hydra's configuration objects, which copy and wrap their values.
+    factory = build({**config["task"], "_partial_": True}, "task")
+    task: Task = factory(**runtime)
+    return task
+
+
+def build_named(config: Settings, group: str) -> list[Any]:
+    """The objects of a group that may have several; null switches one off."""
+    return [
+        build(node, f"{group}.{name}") for name, node in (config[group] or {}).items() if node is not None
+    ]
+
+
+def build_trainer(config: Settings) -> pl.Trainer:
+    callbacks, loggers = build_named(config, "callbacks"), build_named(config, "logger")
+    if not loggers:  # some callbacks need one
+        callbacks = [c for c in callbacks if not isinstance(c, pl.callbacks.LearningRateMonitor)]
+    trainer: functools.partial[pl.Trainer] = build({**config["trainer"], "_partial_": True}, "trainer")
+    return trainer(
+        callbacks=callbacks,
+        logger=loggers,
+        default_root_dir=config["run_dir"],
+        plugins=[DurableCheckpointIO()],
+        enable_progress_bar=False,  # ours is a callback
+        enable_model_summary=False,
+        use_distributed_sampler=False,  # our loaders divide among ranks themselves
+        enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
+    )

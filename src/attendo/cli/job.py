@@ -1,0 +1,44 @@
+"""What the jobs of all commands have in common: how they end when something is wrong."""
+
+import functools
+import logging
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from attendo.cli.messages import mistake, wants_traceback
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def job(function: Callable[[DictConfig], T]) -> Callable[[DictConfig], T]:
+    """Logs a mistake of the user as one message and ends the program with exit code 2.
+
+    In a sweep, whatever goes wrong is logged at once and then left to Hydra, which runs the other jobs and
+    fails in the end.
+    """
+    command = function.__module__.rpartition(".")[2]
+
+    @functools.wraps(function)
+    def run(config: DictConfig) -> T:
+        if sys.argv[1:2] != [command]:  # Hydra has read the words; whoever starts us anew needs all of them
+            sys.argv.insert(1, command)
+        try:
+            return function(config)
+        except Exception as error:
+            message = None if wants_traceback() else mistake(error)
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                log.error("%s", message or error, exc_info=message is None)
+                raise
+            if message is None:
+                raise
+            log.error("%s", message)
+            sys.exit(2)
+
+    return run

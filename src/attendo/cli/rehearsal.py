@@ -1,0 +1,122 @@
+"""Finds what constructors refuse before any data is read, with stand-ins for what the data decides."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.utils import get_class
+
+from attendo.checkpoint import build_model
+from attendo.cli.building import build_optimization, build_task, building
+from attendo.data import PreparedData
+from attendo.optim import parameter_groups
+from attendo.suggestions import did_you_mean
+from attendo.tasks import Task
+from attendo.tokenization import train_character
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # others would have Lightning write into frozen batches
+REPLACED = {
+    "gradient_clip_val": "clipping=norm or clipping=value",
+    "gradient_clip_algorithm": "clipping=norm or clipping=value",
+    "accumulate_grad_batches": "data.tokens_per_micro_batch",
+}
+BETTER = {  # metric → mode; those of other people's tasks may go either way
+    **dict.fromkeys(("loss", "penalty"), "min"),
+    **dict.fromkeys(("accuracy", "macro_f1", "token_accuracy", "bleu", "exact_match"), "max"),
+}
+MANY_STEPS = 10**9  # more than any warm-up
+
+
+def rehearse(config: Mapping[str, Any], roles: Sequence[str]) -> None:
+    """Builds model, task, optimizer and schedule around a vocabulary of a few letters.
+
+    Args:
+        config: checked and resolved.
+        roles: what a row of the data has.
+
+    Raises:
+        ValueError: model and data do not belong together, or a constructor refuses its arguments.
+    """
+    check_task_fits(config, roles)
+    check_vocabularies(config, roles)
+    check_positions(config)
+    check_trainer(config["trainer"])
+    check_monitoring(config)
+    tokenizer = train_character(["stand-in"], lowercase=False, minimum_count=1, maximum_size=None)
+    labels = ["this", "that"] if "label" in roles else []
+    data = PreparedData({}, dict.fromkeys((role for role in roles if role != "label"), tokenizer), labels)
+    with building("model"):
+        model = build_model(config["model"], data.tokenizers, labels)
+    optimization = build_optimization(config)
+    build_task(config, model, data, optimization)
+    try:
+        optimizer = optimization.optimizer(parameter_groups(model))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"optimizer: {error}") from error
+    optimization.schedule(optimizer, MANY_STEPS)
+
+
+def check_task_fits(config: Mapping[str, Any], roles: Sequence[str]) -> None:
+    """Labelled texts are for the classifier, pairs for the Transformer."""
+    data = config["data"]["name"]
+    task: type[Task] = get_class(config["task"]["_target_"])
+    wanted = task.roles
+    if "label" in wanted and "label" not in roles:
+        raise ValueError(f"data={data} has pairs, but the model classifies texts: add model=transformer")
+    if "label" not in wanted and "label" in roles:
+        raise ValueError(
+            f"data={data} has labelled texts, but the model needs pairs: add model=self_attentive, "
+            "or choose data with a source and a target (data=synthetic_dates, data=parallel_texts, …)"
+        )
+
+
+def check_vocabularies(config: Mapping[str, Any], roles: Sequence[str]) -> None:
+    """Separate vocabularies leave nothing to tie between the source and the target."""
+    separate = config["target_tokenizer"] is not None
+    if separate and "target" not in roles:
+        raise ValueError("target_tokenizer: the model classifies texts, and there is no target to tokenize")
+    if separate and config["model"].get("tied_embeddings") == "all":
+        raise ValueError(
+            "model.tied_embeddings=all needs one vocabulary for both sides, but target_tokenizer makes a "
+            "second one: set model.tied_embeddings=decoder, or target_tokenizer=null"
+        )
+
+
+def check_positions(config: Mapping[str, Any]) -> None:
+    """Learned positions end somewhere: texts (and EOS) must not be longer."""
+    longest, places = config["data"]["max_length"], config["model"].get("max_positions")
+    if config["model"].get("positions") == "learned" and (longest is None or longest + 1 > places):
+        raise ValueError(
+            f"model.positions=learned has room for model.max_positions={places} tokens, but texts may have "
+            f"data.max_length={longest} and EOS: raise the one, lower the other, or use "
+            "model.positions=sinusoidal"
+        )
+
+
+def check_trainer(trainer: Mapping[str, Any]) -> None:
+    """What Lightning's Trainer offers and our optimizer step replaces or cannot do."""
+    precision = trainer["precision"]
+    if precision not in PRECISIONS:
+        hint = did_you_mean(str(precision), PRECISIONS)
+        raise ValueError(f"trainer.precision={precision}: expected {', '.join(PRECISIONS)}.{hint}")
+    for name, ours in REPLACED.items():
+        if trainer.get(name) is not None:
+            raise ValueError(f"trainer.{name}: use {ours} instead")
+
+
+def check_monitoring(config: Mapping[str, Any]) -> None:
+    """The metric that a run is judged by must be measured, in the right direction, and its best kept."""
+    metric, mode = config["monitor"]["metric"], config["monitor"]["mode"]
+    right = BETTER.get(metric.rpartition("/")[2], mode)
+    if mode != right:
+        raise ValueError(f"monitor.metric={metric} with monitor.mode={mode}: add monitor.mode={right}")
+    callbacks = config["callbacks"] or {}
+    if config["trainer"]["limit_val_batches"] == 0 and callbacks.get("early_stopping"):
+        raise ValueError(
+            "trainer.limit_val_batches=0 leaves nothing to stop early by: add callbacks.early_stopping=null"
+        )
+    saver = callbacks.get("checkpoint") or {}
+    if saver.get("save_top_k", 1) not in (0, 1) and "{" not in str(saver.get("filename")):
+        raise ValueError(
+            f"callbacks.checkpoint.save_top_k={saver['save_top_k']} needs a file name for each: "
+            "add callbacks.checkpoint.filename='{step}'"
+        )

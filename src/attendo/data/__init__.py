@@ -1,0 +1,21 @@
+"""Sources of text → Arrow tables → length-bucketed batches."""
+
+from attendo.data.batches import Batch, ClassificationBatch, Seq2SeqBatch
+from attendo.data.batching import BatchSizes
+from attendo.data.datamodule import TextDataModule
+from attendo.data.lengths import LengthPolicy
+from attendo.data.preparation import Preparation, PreparedData, Split
+from attendo.data.splits import SplitPolicy
+
+__all__ = [
+    "Batch",
+    "BatchSizes",
+    "ClassificationBatch",
+    "LengthPolicy",
+    "Preparation",
+    "PreparedData",
+    "Seq2SeqBatch",
+    "Split",
+    "SplitPolicy",
+    "TextDataModule",
+]

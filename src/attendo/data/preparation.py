@@ -1,0 +1,286 @@
+"""From raw text to tables of token ids: read, divided, tokenized and encoded once, then mapped."""
+
+import hashlib
+import inspect
+import json
+import logging
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+import attendo
+from attendo.data.cache import cached_folder, content_key
+from attendo.data.lengths import LengthPolicy
+from attendo.data.sources import SPLITS, Source
+from attendo.data.splits import SplitPolicy
+from attendo.data.tables import IdTable, IdTableWriter, Rows, TextTable
+from attendo.suggestions import did_you_mean
+from attendo.tokenization import UNK, Tokenizer
+
+log = logging.getLogger(__name__)
+
+UnicodeForm = Literal["NFC", "NFD", "NFKC", "NFKD"]
+TokenizerTrainer = partial[Tokenizer]
+Tokenizers = dict[str, Tokenizer]  # role → tokenizer; one object for both sides where the vocabulary is joint
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, encoded.
+
+    Attributes:
+        texts: raw texts of all the source's rows; ``ids.rows`` are the split's.
+        labels: class of each row, or None for pairs.
+        too_long: rows that were cut or left out by the length policy.
+    """
+
+    name: str
+    texts: TextTable
+    ids: IdTable
+    labels: NDArray[np.int64] | None
+    too_long: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def raw(self, role: str, rows: Rows) -> list[str]:
+        """Raw texts of some of the split's rows."""
+        return self.texts.texts(role, self.ids.rows[rows])
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Everything that training needs to know of the data."""
+
+    splits: Mapping[str, Split]
+    tokenizers: Tokenizers
+    labels: list[str]  # class names in the order of their ids; empty for pairs
+
+    @property
+    def is_labelled(self) -> bool:
+        """Labelled texts, not pairs."""
+        return bool(self.labels)
+
+
+@dataclass(frozen=True)
+class RawSplit:
+    """One split before it is encoded.
+
+    Attributes:
+        origin: the source's split that its rows come from.
+        texts: all texts of ``origin``.
+        rows: the split's own among them.
+        key: hash of what it contains.
+    """
+
+    name: str
+    origin: str
+    texts: TextTable
+    rows: Rows
+    key: str
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How raw text becomes tables.
+
+    Args:
+        source: where the text is.
+        splits: what is held out.
+        lengths: what happens to long texts.
+        unicode: normal form that every text is brought to, or None to leave it as it is.
+        labels: class names in the order of their ids, or None for the training split's names, sorted.
+        cache_dir: folder of the tables; safe to delete.
+    """
+
+    source: Source
+    splits: SplitPolicy
+    lengths: LengthPolicy
+    unicode: UnicodeForm | None
+    labels: Sequence[str] | None
+    cache_dir: Path
+
+    @property
+    def text_roles(self) -> tuple[str, ...]:
+        return tuple(role for role in self.source.roles if role != "label")
+
+    def train(self, trainers: Mapping[str, TokenizerTrainer]) -> PreparedData:
+        """Tables of all splits, with tokenizers trained on the training split alone.
+
+        Args:
+            trainers: role → how to train its tokenizer; one key "joint" for one over all roles.
+
+        Raises:
+            ValueError, FileNotFoundError: what is wrong with the user's files or settings.
+        """
+        self.check_roles(trainers)
+        raw = self.divided()
+        tokenizers = self.trained_tokenizers(trainers, raw["train"])
+        labels = self.label_names(raw["train"])
+        splits = {name: self.encoded(raw[name], tokenizers, labels) for name in SPLITS if name in raw}
+        if len(splits["train"]) == 0:
+            raise ValueError(
+                f"no training row is left: all are longer than data.max_length={self.lengths.max_length}"
+            )
+        return PreparedData(splits, tokenizers, labels)
+
+    def evaluate(self, split: str, tokenizers: Tokenizers, labels: list[str]) -> PreparedData:
+        """The table of one split, with the tokenizers and labels of a trained model."""
+        self.check_roles(tokenizers)
+        raw = {split: self.whole_split(split)} if self.source.has(split) else self.divided()
+        if split not in raw:
+            raise ValueError(f"the data has no {split} split; it has {', '.join(sorted(raw))}")
+        return PreparedData({split: self.encoded(raw[split], tokenizers, labels)}, tokenizers, labels)
+
+    def check_roles(self, tokenizers: Mapping[str, object]) -> None:
+        """Raises ValueError unless every text has its tokenizer, and every tokenizer its texts."""
+        if set(tokenizers) not in ({"joint"}, set(self.text_roles)):
+            raise ValueError(
+                f"there are tokenizers for {' and '.join(tokenizers)}, but the data's texts are "
+                f"{' and '.join(self.text_roles)}: expected one for each, or one for all"
+            )
+
+    def divided(self) -> dict[str, RawSplit]:
+        """Every split: the source's own, and those held out from its training rows."""
+        if not self.source.has("train"):
+            raise ValueError("data.train is missing: there is nothing to train on")
+        named = [name for name in SPLITS if self.source.has(name)]
+        for name in named:  # every mistake in a name before the first split is read
+            self.source.check(name)
+        raw = {name: self.whole_split(name) for name in named}
+        whole = raw["train"]
+        labels = whole.texts.texts("label", whole.rows) if "label" in self.source.roles else None
+        parts = self.splits.divide(
+            len(whole.rows), labels, has_validation="validation" in raw, has_test="test" in raw
+        )
+        for name, rows in parts.items():
+            key = content_key(whole.key, hashlib.blake2b(rows.tobytes()).hexdigest())
+            raw[name] = RawSplit(name, "train", whole.texts, rows, key)
+        return raw
+
+    def whole_split(self, name: str) -> RawSplit:
+        """All rows of one of the source's own splits."""
+        self.source.check(name)
+        key = content_key("texts", self.source.fingerprint(name), self.unicode)
+        texts = self.text_table(name, key)
+        return RawSplit(name, name, texts, np.arange(len(texts), dtype=np.int64), key)
+
+    def text_table(self, split: str, key: str) -> TextTable:
+        def build(folder: Path) -> None:
+            log.info("reading the %s texts", split)
+            rows = (list(map(self.normalised, row.fields)) for row in self.source.rows(split))
+            TextTable.write(folder / "texts.arrow", self.source.roles, rows)
+
+        return TextTable.open(cached_folder(self.cache_dir, key, build) / "texts.arrow")
+
+    def normalised(self, text: str) -> str:
+        return unicodedata.normalize(self.unicode, text) if self.unicode else text
+
+    def where(self, raw: RawSplit, row: int) -> str:
+        """Place of a row of the text table, for error messages.
+
+        Read from the source: a table may have been cached when the same file had another name.
+        """
+        return next(islice(self.source.rows(raw.origin), row, None)).where
+
+    def trained_tokenizers(self, trainers: Mapping[str, TokenizerTrainer], raw: RawSplit) -> Tokenizers:
+        tokenizers: Tokenizers = {}
+        for name, trainer in trainers.items():
+            roles = self.text_roles if name == "joint" else (name,)
+            tokenizers.update(dict.fromkeys(roles, self.trained(trainer, roles, raw)))
+        return tokenizers
+
+    def trained(self, trainer: TokenizerTrainer, roles: Sequence[str], raw: RawSplit) -> Tokenizer:
+        function = f"{trainer.func.__module__}.{trainer.func.__qualname__}"
+        settings = [repr(trainer.args), {name: repr(value) for name, value in trainer.keywords.items()}]
+        versions = [attendo.__version__, metadata.version("tokenizers"), inspect.getsource(trainer.func)]
+
+        def build(folder: Path) -> None:
+            count = len(raw.rows) * len(roles)
+            log.info("training the tokenizer on %d texts (%s)", count, ", ".join(roles))
+            lines = (text for role in roles for chunk in raw.texts.stream(role, raw.rows) for text in chunk)
+            (folder / "tokenizer.json").write_text(json.dumps(trainer(lines).to_dict()), encoding="utf-8")
+
+        key = content_key("tokenizer", raw.key, list(roles), function, settings, versions)
+        file = cached_folder(self.cache_dir, key, build) / "tokenizer.json"
+        return Tokenizer.from_dict(json.loads(file.read_text(encoding="utf-8")))
+
+    def label_names(self, raw: RawSplit) -> list[str]:
+        """Class names in the order of their ids."""
+        if "label" not in self.source.roles:
+            return []
+        found = sorted(set(raw.texts.texts("label", raw.rows)))
+        names = found if self.labels is None else [self.normalised(name) for name in self.labels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"data.labels={names}: expected every class once")
+        missing = [name for name in found if name not in names]
+        if missing:
+            raise ValueError(f"data.labels={names} lacks {missing}, which the training rows have")
+        if len(names) < 2:
+            raise ValueError(f"the training rows have one class only, {names}; expected two or more")
+        return names
+
+    def encoded(self, raw: RawSplit, tokenizers: Tokenizers, labels: list[str]) -> Split:
+        roles = self.text_roles
+        policy = [self.lengths.max_length, self.lengths.too_long, raw.name == "train"]
+        parts = [tokenizers[role].to_dict() for role in roles]
+
+        def build(folder: Path) -> None:
+            log.info("encoding %d %s rows", len(raw.rows), raw.name)
+            writer = IdTableWriter(folder, roles, [len(tokenizers[role]) for role in roles])
+            too_long = 0
+            for kept, columns, long_here in self.encoded_chunks(raw, tokenizers):
+                writer.append(kept, columns)
+                too_long += long_here
+            writer.finish()
+            (folder / "counts.json").write_text(json.dumps({"too_long": too_long}), encoding="utf-8")
+
+        folder = cached_folder(self.cache_dir, content_key("ids", raw.key, policy, parts), build)
+        ids = IdTable.open(folder, roles)
+        counts: dict[str, int] = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+        codes = self.label_codes(raw, ids.rows, labels) if labels else None
+        return Split(raw.name, raw.texts, ids, codes, counts["too_long"])
+
+    def encoded_chunks(
+        self, raw: RawSplit, tokenizers: Tokenizers
+    ) -> Iterator[tuple[Rows, list[list[list[int]]], int]]:
+        """Chunks of rows that are kept, their ids (role, row, token), and how many rows were too long."""
+        streams = [raw.texts.stream(role, raw.rows) for role in self.text_roles]
+        start = 0
+        for columns in zip(*streams, strict=True):
+            encoded = [tokenizers[r].encode_batch(c) for r, c in zip(self.text_roles, columns, strict=True)]
+            rows = raw.rows[start : start + len(encoded[0])]
+            start += len(rows)
+            fitted = [
+                self.lengths.apply([ids or [UNK] for ids in sides], raw.name, partial(self.where, raw, row))
+                for row, *sides in zip(rows.tolist(), *encoded, strict=True)
+            ]
+            kept = [sides for sides, _ in fitted if sides is not None]
+            is_kept = np.array([sides is not None for sides, _ in fitted])
+            ids = [[sides[side] for sides in kept] for side in range(len(encoded))]
+            yield rows[is_kept], ids, sum(was_long for _, was_long in fitted)
+
+    def label_codes(self, raw: RawSplit, rows: Rows, labels: list[str]) -> NDArray[np.int64]:
+        """Class ids of some rows.
+
+        Raises:
+            ValueError: a label that training did not have, with its file and line.
+        """
+        codes = {name: code for code, name in enumerate(labels)}
+        names = raw.texts.texts("label", rows)
+        for row, name in zip(rows, names, strict=True):
+            if name not in codes:
+                shown = ", ".join(labels[:20]) + (" …" if len(labels) > 20 else "")
+                raise ValueError(
+                    f"{self.where(raw, int(row))}: label {name!r} does not occur in training "
+                    f"(classes: {shown}).{did_you_mean(name, labels)}"
+                )
+        return np.array([codes[name] for name in names], np.int64)

@@ -1,0 +1,140 @@
+"""What a source of raw text is, and the checks that every row passes."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from attendo.suggestions import did_you_mean
+
+SPLITS = ("train", "validation", "test")
+ROLES = (("text", "label"), ("source", "target"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example as text.
+
+    Args:
+        fields: stripped and never empty, in the order of the source's ``roles``.
+        where: place of the row for error messages, such as ``train.tsv:17``.
+    """
+
+    fields: tuple[str, ...]
+    where: str
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where raw text comes from; ``split`` is "train", "validation" or "test"."""
+
+    roles: tuple[str, ...]
+
+    def check(self, split: str) -> None:
+        """Find wrong names (files, columns, splits, sizes) of a split that was named, before it is read.
+
+        Raises:
+            FileNotFoundError: for a file that is named but missing.
+            ValueError: for everything else that is wrong.
+        """
+
+    def has(self, split: str) -> bool:
+        """Return whether the split was named."""
+
+    def fingerprint(self, split: str) -> str:
+        """Return a hash of everything that determines ``rows(split)``."""
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """Yield the examples of a split that was named, in their order."""
+
+
+def digest(*parts: str) -> str:
+    """Return the BLAKE2b hash of a list of strings; where one ends and the next begins counts."""
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+
+def ordered_roles(columns: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the roles that ``columns`` names, in the order every row has them.
+
+    Raises:
+        ValueError: unless they are exactly "text" and "label", or "source" and "target".
+    """
+    for roles in ROLES:
+        if set(columns) == set(roles):
+            return roles
+    known = [role for roles in ROLES for role in roles]
+    hint = "".join(did_you_mean(name, known) for name in columns if name not in known)
+    raise ValueError(
+        f"columns: found the roles {quoted(columns)}, "
+        f'expected "text" and "label", or "source" and "target".{hint}'
+    )
+
+
+def make_row(values: Sequence[object], roles: Sequence[str], where: str) -> Row:
+    """Build a row: numbers and booleans become JSON's text for them, white space at both ends goes.
+
+    Raises:
+        ValueError: for a value that is missing, empty, or neither text nor number nor boolean.
+    """
+    return Row(tuple(_field(value, role, where) for value, role in zip(values, roles, strict=True)), where)
+
+
+def _field(value: object, role: str, where: str) -> str:
+    if isinstance(value, str):
+        text = value.strip()
+    elif isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        text = json.dumps(value)
+    else:
+        found = "nothing" if value is None else f"{type(value).__name__} {shortened(str(value))}"
+        raise ValueError(f"{where}: the {role} is {found}; expected text, a number or a boolean")
+    if not text:
+        raise ValueError(f"{where}: the {role} is empty; expected something other than white space")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = ascii(text[error.start])
+        raise ValueError(f"{where}: the {role} has half a surrogate pair, {half}; expected Unicode") from None
+    return text
+
+
+def nested_value(record: Mapping[str, object], name: str, where: str) -> object:
+    """Return ``record[name]``, or with ``name`` "a.b" where there is no such key, ``record["a"]["b"]``.
+
+    Raises:
+        ValueError: when neither exists.
+    """
+    if name in record:
+        return record[name]
+    value: object = record
+    for key in name.split("."):
+        if not isinstance(value, Mapping) or key not in value:
+            raise missing_column(where, name, _nested_names(record))
+        value = value[key]
+    return value
+
+
+def _nested_names(record: Mapping[str, object]) -> Iterator[str]:
+    for key, value in record.items():
+        yield key
+        if isinstance(value, Mapping):
+            yield from (f"{key}.{name}" for name in _nested_names(value))
+
+
+def missing_column(where: str, name: str, existing: Iterable[str]) -> ValueError:
+    """Return the error for a column that is not there."""
+    existing = list(existing)
+    return ValueError(
+        f'{where}: no column "{name}"; the columns are {quoted(existing)}.{did_you_mean(name, existing)}'
+    )
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Return names for a message: ``"text", "label"``."""
+    return ", ".join(f'"{shortened(str(name))}"' for name in names) or "none"
+
+
+def shortened(text: str) -> str:
+    """Return the text, cut to what fits into a message."""
+    return text if len(text) <= 60 else f"{text[:59]}…"

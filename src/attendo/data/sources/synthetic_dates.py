@@ -1,0 +1,148 @@
+"""Dates as people write them, with their ISO form: translation that needs no download."""
+
+import datetime
+import random
+from collections.abc import Iterator
+
+from attendo.data.sources.generated import belongs, check_sizes, rows_digest
+from attendo.data.sources.rows import Row
+
+FIRST_YEAR, LAST_YEAR = 1900, 2099
+HELD_OUT_YEARS = 20
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+SHORT_MONTHS = (
+    "Jan.",
+    "Feb.",
+    "Mar.",
+    "Apr.",
+    "May",
+    "Jun.",
+    "Jul.",
+    "Aug.",
+    "Sept.",
+    "Oct.",
+    "Nov.",
+    "Dec.",
+)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+FORMATS = (
+    "{day} {month} {year}",
+    "{day} {month}, {year}",
+    "{day} {short_month} {year}",
+    "{month} {day}, {year}",
+    "{month} {day} {year}",
+    "{short_month} {day}, {year}",
+    "{month} {ordinal}, {year}",
+    "{month} the {ordinal}, {year}",
+    "the {ordinal} of {month} {year}",
+    "the {ordinal} of {month}, {year}",
+    "{ordinal} {month} {year}",
+    "{weekday}, {day} {month} {year}",
+    "{weekday}, {month} {day}, {year}",
+    "{weekday}, {short_month} {day}, {year}",
+    "{weekday} {ordinal} {month} {year}",
+    "{weekday} the {ordinal} of {month} {year}",
+    "{short_weekday}, {day} {bare_month} {year}",
+    "{short_weekday} {day} {bare_month} {year}",
+    "{day}-{bare_month}-{year}",
+    "{bare_month} {day} {year}",
+    "{year} {month} {day}",
+    "{year}-{month_number:02}-{day:02}",
+    "{year}/{month_number:02}/{day:02}",
+)
+# Day and month could be mistaken for each other, so these are for days that are no month.
+LATE_DAY_FORMATS = (
+    "{day}.{month_number:02}.{year}",
+    "{day}.{month_number}.{year}",
+    "{day}/{month_number:02}/{year}",
+    "{day}-{month_number:02}-{year}",
+    "{month_number}/{day}/{year}",
+    "{month_number:02}/{day}/{year}",
+)
+
+
+class SyntheticDates:
+    """Unambiguous English dates (source) and their ISO form (target): "the 3rd of May 1987", "1987-05-03".
+
+    Years are 1900 to 2099, always with four digits; a weekday that is written is the right one. No source
+    text stands in two splits.
+
+    Args:
+        train, validation, test: number of examples.
+        seed: decides every example.
+        held_out_years: whether the years of the test split (20 of the 200) occur in no other split, so
+            that a model must have learned to copy them.
+    """
+
+    roles: tuple[str, ...] = ("source", "target")
+
+    def __init__(self, train: int, validation: int, test: int, seed: int, held_out_years: bool) -> None:
+        self.sizes = {"train": train, "validation": validation, "test": test}
+        self.seed = seed
+        self.held_out_years = held_out_years
+
+    def check(self, split: str) -> None:
+        """Check the sizes."""
+        check_sizes(self.sizes)
+
+    def has(self, split: str) -> bool:
+        """Return whether the split exists: all three do."""
+        return split in self.sizes
+
+    def fingerprint(self, split: str) -> str:
+        """Return a hash of the examples."""
+        return rows_digest(self.rows(split))
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """Yield the examples of a split."""
+        generator = random.Random(f"dates {self.seed} {split}")
+        years = self._years(split)
+        number = 0
+        while number < self.sizes[split]:
+            date = _random_date(generator, years)
+            source = written(date, generator)
+            if belongs(source, split):
+                number += 1
+                yield Row((source, date.isoformat()), f"synthetic dates, {split}:{number}")
+
+    def _years(self, split: str) -> list[int]:
+        years = list(range(FIRST_YEAR, LAST_YEAR + 1))
+        if not self.held_out_years:
+            return years
+        held_out = random.Random(f"held-out years {self.seed}").sample(years, HELD_OUT_YEARS)
+        return [year for year in years if (year in held_out) == (split == "test")]
+
+
+def _random_date(generator: random.Random, years: list[int]) -> datetime.date:
+    first = datetime.date(generator.choice(years), 1, 1)
+    days = (datetime.date(first.year, 12, 31) - first).days + 1
+    return first + datetime.timedelta(days=generator.randrange(days))
+
+
+def written(date: datetime.date, generator: random.Random) -> str:
+    """Return the date in one of the formats, now and then all in lower or upper case."""
+    formats = FORMATS + LATE_DAY_FORMATS if date.day > 12 else FORMATS
+    month, weekday = MONTHS[date.month - 1], WEEKDAYS[date.weekday()]
+    text = generator.choice(formats).format(
+        day=date.day,
+        ordinal=ordinal(date.day),
+        month=month,
+        short_month=SHORT_MONTHS[date.month - 1],
+        bare_month=month[:3],
+        month_number=date.month,
+        weekday=weekday,
+        short_weekday=weekday[:3],
+        year=date.year,
+    )
+    return generator.choices((text, text.lower(), text.upper()), weights=(8, 1, 1))[0]
+
+
+def ordinal(number: int) -> str:
+    """Return "1st", "2nd", "3rd", "4th" …, for days of a month."""
+    suffix = "th" if 11 <= number <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"

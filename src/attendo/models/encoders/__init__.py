@@ -1,0 +1,6 @@
+"""Encoders: a state for every token, in view of its sentence."""
+
+from attendo.models.encoders.gru import GRUEncoder
+from attendo.models.encoders.lstm import LSTMEncoder
+
+__all__ = ["GRUEncoder", "LSTMEncoder"]

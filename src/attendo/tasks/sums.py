@@ -1,0 +1,36 @@
+"""Sums and counts that become means, over micro-batches, steps and ranks."""
+
+from collections.abc import Mapping
+
+import torch
+from pytorch_lightning.strategies import Strategy
+from torch import Tensor
+
+from attendo.losses import Loss
+
+
+class RunningSums:
+    """Named (sum, count) pairs. They stay on the device: adding never waits for it."""
+
+    def __init__(self, pairs: Mapping[str, Tensor] | None = None) -> None:
+        self.pairs: dict[str, Tensor] = dict(pairs or {})
+
+    def add(self, name: str, loss: Loss) -> None:
+        exact = torch.float32 if loss.sum.device.type == "mps" else torch.float64
+        pair = torch.stack([loss.sum.detach().to(exact), loss.count.detach().to(exact)])
+        self.pairs[name] = self.pairs[name] + pair if name in self.pairs else pair
+
+    def update(self, others: "RunningSums") -> None:
+        for name, pair in others.pairs.items():
+            self.pairs[name] = self.pairs[name].to(pair) + pair if name in self.pairs else pair
+
+    def means(self, strategy: Strategy) -> dict[str, Tensor]:
+        """Sum / count of every name, over all ranks."""
+        if not self.pairs:
+            return {}
+        table = strategy.reduce(torch.stack(list(self.pairs.values())), reduce_op="sum")
+        assert isinstance(table, Tensor)
+        return dict(zip(self.pairs, table[:, 0] / table[:, 1].clamp(min=1e-12), strict=True))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {name: pair.cpu() for name, pair in self.pairs.items()}

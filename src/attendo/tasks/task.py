@@ -1,0 +1,290 @@
+"""What both tasks share: an optimizer step over a list of micro-batches, evaluation over a whole split."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.strategies import ParallelStrategy
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from attendo.data import Batch
+from attendo.losses import Loss
+from attendo.optim import Clip, ScheduleFactory, parameter_groups
+from attendo.suggestions import did_you_mean
+from attendo.tasks.sums import RunningSums
+
+OptimizerFactory = Callable[[list[dict[str, Any]]], Optimizer]
+Record = dict[str, Any]  # what an evaluation says of one row: plain values, "row" among them
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How parameters are moved.
+
+    Args:
+        optimizer: parameter groups → optimizer.
+        schedule: (optimizer, total steps) → learning rate schedule, stepped after every optimizer step.
+        clip: clips whole gradients before the step, or None.
+        monitor: the metric that a plateau schedule follows.
+        seed: of dropout.
+    """
+
+    optimizer: OptimizerFactory
+    schedule: ScheduleFactory
+    clip: Clip | None
+    monitor: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the objective: weight · (its sum over the whole step) / (the step's count of its unit)."""
+
+    loss: Loss
+    weight: float
+    unit: Literal["sentences", "tokens"]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a micro-batch says in training: terms to minimise, and further sums and counts to report."""
+
+    terms: Mapping[str, Term]
+    metrics: Mapping[str, Loss]
+
+
+class Task(pl.LightningModule, ABC):
+    """A model with its objective. Subclasses give ``learn``, ``evaluate`` and ``scores``.
+
+    The objective's counts are summed over all micro-batches and ranks before the first backward, so how a
+    step is cut changes nothing but rounding (dropout excepted: it draws anew for every micro-batch).
+
+    Args:
+        model: what learns.
+        optimization: how its parameters are moved; None for a task that only evaluates.
+
+    Attributes:
+        roles: what a row of its data has.
+        records: what the last evaluation said of every row, in row order.
+    """
+
+    roles: ClassVar[tuple[str, ...]]
+
+    def __init__(self, model: nn.Module, optimization: Optimization | None) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model, self.plan = model, optimization
+        self.epoch_sums, self.evaluation_sums = RunningSums(), RunningSums()
+        self.term_weights: dict[str, float] = {}
+        self.records: list[Record] = []
+
+    @property
+    def optimization(self) -> Optimization:
+        assert self.plan is not None, "this task only evaluates"
+        return self.plan
+
+    @abstractmethod
+    def learn(self, batch: Any) -> Learned:
+        """Terms and metrics of a micro-batch in training."""
+
+    @abstractmethod
+    def evaluate(self, batch: Any) -> tuple[list[Record], Mapping[str, Loss]]:
+        """A record for every row, and sums and counts to average over the split."""
+
+    @abstractmethod
+    def scores(self, records: Sequence[Record]) -> dict[str, float]:
+        """Metrics over the records of a whole split."""
+
+    def signatures(self) -> dict[str, str]:
+        """What has to be said beside the scores for others to be comparable."""
+        return {}
+
+    # ------------------------------------------------------------------------------------------- training
+    def training_step(self, batches: list[Batch], batch_idx: int) -> dict[str, Tensor]:
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+        self.seed_dropout()
+        counts = self.global_counts(batches)
+        optimizer.zero_grad()
+        sums, objectives = RunningSums(), []
+        for number, batch in enumerate(batches, start=1):
+            with self.gradient_sync(number == len(batches)):
+                learned = self.learn(batch)
+                objective = self.objective(learned.terms, counts)
+                with self.full_precision():
+                    self.manual_backward(objective)
+            objectives.append(objective.detach())
+            for name, loss in {**{n: t.loss for n, t in learned.terms.items()}, **learned.metrics}.items():
+                sums.add(name, loss)
+            self.term_weights = {name: term.weight for name, term in learned.terms.items()}
+        with self.full_precision():
+            optimizer.step()  # calls on_before_optimizer_step, where gradients are whole and unscaled
+        for config in self.trainer.lr_scheduler_configs:
+            if not isinstance(config.scheduler, ReduceLROnPlateau):
+                config.scheduler.step()
+        self.epoch_sums.update(sums)
+        if self.trainer.global_step % max(1, self.trainer.log_every_n_steps) == 0:  # type: ignore[attr-defined]
+            self.log_training(self.training_means(sums))
+        if self.trainer.global_step == self.trainer.max_steps:
+            self.trainer.should_stop = True  # which validates first, also in the middle of an epoch
+        return {"loss": torch.stack(objectives).sum()}
+
+    def log_training(self, means: Mapping[str, Tensor]) -> None:
+        """Logs a step's means.
+
+        Raises:
+            ValueError: the loss is no number any more, so that further steps would be lost.
+        """
+        if not means["loss"].isfinite():
+            raise ValueError(
+                f"the training loss is {means['loss'].item()} at step {self.trainer.global_step}: lower "
+                "optimizer.lr, clip more (clipping.max_norm), or warm up longer (scheduler.warmup_steps)"
+            )
+        self.log_dict({f"train/{name}": mean for name, mean in means.items()})
+
+    def global_counts(self, batches: Sequence[Batch]) -> dict[str, Tensor | int]:
+        """Sentences and target tokens of the whole step, over all ranks; at least 1 of each."""
+        sentences = sum(batch.sentence_count for batch in batches)
+        tokens = sum(batch.target_count for batch in batches)
+        if self.trainer.world_size == 1:  # plain numbers: a tensor would make the host wait for the device
+            return {"sentences": max(1, sentences), "tokens": max(1, tokens)}
+        local = torch.tensor([sentences, tokens], device=self.device)
+        total = self.trainer.strategy.reduce(local, reduce_op="sum").clamp(min=1)
+        return {"sentences": total[0], "tokens": total[1]}
+
+    def objective(self, terms: Mapping[str, Term], counts: Mapping[str, Tensor | int]) -> Tensor:
+        """This micro-batch's share of the objective. DDP and FSDP average gradients: hence the world size."""
+        ranks = self.trainer.world_size
+        shares = [term.loss.sum * (term.weight * ranks) / counts[term.unit] for term in terms.values()]
+        return torch.stack(shares).sum()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        if self.optimization.clip is not None:
+            self.optimization.clip([p for group in optimizer.param_groups for p in group["params"]])
+
+    @contextmanager
+    def gradient_sync(self, enabled: bool) -> Iterator[None]:
+        """Lets gradients travel between the ranks, or not: they go with the last micro-batch only."""
+        strategy = self.trainer.strategy
+        blocked = not enabled and isinstance(strategy, ParallelStrategy)
+        with strategy.block_backward_sync() if blocked else nullcontext():  # type: ignore[attr-defined]
+            yield
+
+    def full_precision(self) -> AbstractContextManager[Any]:
+        """Backward and step stand outside autocast: inside, a float32 island's gradient would be cast."""
+        return torch.autocast(self.device.type, enabled=False)
+
+    def seed_dropout(self) -> None:
+        """Dropout depends on (seed, step, rank) alone: no generator state to save, on no rank.
+
+        Not ``torch.manual_seed``, which costs 0.1 to 0.3 ms where CUDA is not initialised.
+        """
+        words = [self.optimization.seed, self.trainer.global_step, self.global_rank]
+        key = int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
+        torch.default_generator.manual_seed(key)
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).manual_seed(key)
+
+    def training_means(self, sums: RunningSums | None = None) -> dict[str, Tensor]:
+        """Means over all ranks of some steps' sums (of the epoch so far, if none are given)."""
+        means = (self.epoch_sums if sums is None else sums).means(self.trainer.strategy)
+        terms = [weight * means[name] for name, weight in self.term_weights.items()]
+        return {"loss": torch.stack(terms).sum(), **means} if terms and means else means
+
+    def on_train_epoch_end(self) -> None:
+        self.log_dict({f"train/epoch_{name}": mean for name, mean in self.training_means().items()})
+        self.epoch_sums = RunningSums()
+
+    # ----------------------------------------------------------------------------------------- evaluation
+    def on_validation_epoch_start(self) -> None:
+        self.begin_evaluation()
+
+    def on_test_epoch_start(self) -> None:
+        self.begin_evaluation()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.evaluation_step(batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self.evaluation_step(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        scores = self.finish_evaluation("validation")
+        monitored = self.monitored(scores)
+        if not self.trainer.sanity_checking:
+            for config in self.trainer.lr_scheduler_configs:
+                if isinstance(config.scheduler, ReduceLROnPlateau):
+                    config.scheduler.step(monitored)
+
+    def monitored(self, scores: Mapping[str, float]) -> float:
+        """The score that the run is judged by; looked for already in the validation before training."""
+        name = self.optimization.monitor
+        if name not in scores:
+            raise ValueError(
+                f"monitor.metric={name}: validation has no such metric.{did_you_mean(name, scores)} "
+                f"It has: {', '.join(scores)}"
+            )
+        return scores[name]
+
+    def on_test_epoch_end(self) -> None:
+        self.finish_evaluation("test")
+
+    def begin_evaluation(self) -> None:
+        self.records, self.evaluation_sums = [], RunningSums()
+
+    def evaluation_step(self, batch: Batch) -> None:
+        records, sums = self.evaluate(batch)
+        if batch.sentence_count > 0:  # fillers repeat a row that another micro-batch has
+            self.records.extend(records)
+        for name, loss in sums.items():
+            self.evaluation_sums.add(name, loss)
+
+    def finish_evaluation(self, split: str) -> dict[str, float]:
+        """Scores over all ranks' rows, each counted once, logged as "split/name"."""
+        self.records = sorted(self.gathered(self.records), key=lambda record: int(record["row"]))
+        means = {n: mean.item() for n, mean in self.evaluation_sums.means(self.trainer.strategy).items()}
+        scores = {f"{split}/{name}": value for name, value in {**means, **self.scores(self.records)}.items()}
+        self.log_dict(scores)
+        return scores
+
+    def gathered(self, records: list[Record]) -> list[Record]:
+        if self.trainer.world_size == 1:
+            return records
+        of_ranks: list[list[Record]] = [[] for _ in range(self.trainer.world_size)]
+        torch.distributed.all_gather_object(of_ranks, records)
+        return [record for part in of_ranks for record in part]
+
+    # --------------------------------------------------------------------------- optimizer and checkpoint
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimization.optimizer(parameter_groups(self.model))
+        if self.optimization.clip is not None and self.trainer.precision == "16-mixed":
+            check_unscaled_in_time(optimizer)
+        schedule = self.optimization.schedule(optimizer, self.trainer.estimated_stepping_batches)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["epoch_sums"] = self.epoch_sums.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.epoch_sums = RunningSums(checkpoint["epoch_sums"])
+
+
+def check_unscaled_in_time(optimizer: Optimizer) -> None:
+    """Raises ValueError if the optimizer unscales fp16 gradients only in its own step, after clipping."""
+    if getattr(optimizer, "_step_supports_amp_scaling", False):
+        raise ValueError(
+            "trainer.precision=16-mixed with optimizer.fused=true: clipping would see gradients that are "
+            "still scaled; set optimizer.fused=false, or trainer.precision=bf16-mixed, or clipping=none"
+        )
+
+
+def check_smoothing(label_smoothing: float) -> None:
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"regularization.label_smoothing={label_smoothing}: expected 0 ≤ probability < 1")

@@ -1,0 +1,108 @@
+"""conf/regularization is the one home of its numbers: each reaches its layer, optimizer or loss."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+import attendo.cli.train as command
+from attendo.cli.conf import CONF
+from attendo.tasks import Task
+from command_line import trained
+
+CLASSIFIER = (
+    "data.source.train=32",
+    "data.source.validation=8",
+    "data.source.test=8",
+    "model.embedding_size=4",
+)
+TRANSFORMER = (*CLASSIFIER[:3], "model=transformer", "model.width=8")
+GRU = ("model/encoder=gru", "model.encoder.num_layers=2")
+LSTM = ("model.encoder.num_layers=2",)
+
+
+def dropouts(task: Task) -> set[float]:
+    return {module.p for module in task.model.modules() if isinstance(module, nn.Dropout)}
+
+
+def attention_dropouts(task: Task) -> set[float]:
+    found = [module.dropout for name, module in task.model.named_modules() if name.endswith("attention")]
+    return {probability for probability in found if isinstance(probability, float)}
+
+
+def decay(task: Task) -> set[float]:
+    """Of matrices; that the rest never decays is a test of the parameter groups."""
+    return {
+        group["weight_decay"]
+        for group in task.optimizers().optimizer.param_groups
+        if group["params"][0].ndim > 1
+    }
+
+
+PLACES: list[tuple[str, tuple[str, ...], Callable[[Task], set[float]]]] = [
+    ("dropout", TRANSFORMER, dropouts),
+    ("attention_dropout", TRANSFORMER, attention_dropouts),
+    ("label_smoothing", TRANSFORMER, lambda task: {task.label_smoothing}),
+    ("embedding_dropout", CLASSIFIER, lambda task: {task.model.embedding_dropout.p}),
+    ("mlp_dropout", CLASSIFIER, lambda task: {m.p for m in task.model.mlp if isinstance(m, nn.Dropout)}),
+    ("recurrent_dropout", (*CLASSIFIER, *LSTM), lambda task: {task.model.encoder.stack.dropout.p}),
+    ("recurrent_dropout", (*CLASSIFIER, *GRU), lambda task: {task.model.encoder.stack.dropout.p}),
+    ("label_smoothing", CLASSIFIER, lambda task: {task.label_smoothing}),
+    ("attention_penalty", CLASSIFIER, lambda task: {task.penalty_weight}),
+]
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Task]:
+    """Trains, and gives the task that was trained."""
+    monkeypatch.chdir(tmp_path)
+    tasks: list[Task] = []
+    build = command.build_task
+
+    def kept(*arguments: object) -> Task:
+        tasks.append(build(*arguments))
+        return tasks[-1]
+
+    monkeypatch.setattr(command, "build_task", kept)
+    return lambda *words: (trained("regularization=none", "test=false", *words), tasks[-1])[1]
+
+
+@pytest.mark.parametrize(("name", "words", "found"), PLACES)
+def test_the_number_reaches_its_place(
+    name: str, words: tuple[str, ...], found: Callable[[Task], set[float]], built: Callable[..., Task]
+) -> None:
+    assert found(built(*words)) == {0.0}
+    assert found(built(*words, f"regularization.{name}=0.25")) == {0.25}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_weight_decay_reaches_every_optimizer(optimizer: str, built: Callable[..., Task]) -> None:
+    task = built(*CLASSIFIER, f"optimizer={optimizer}", "regularization.weight_decay=0.25")
+    assert decay(task) - {0.0} == {0.25}
+    decaying = [p for g in task.optimizers().optimizer.param_groups if g["weight_decay"] for p in g["params"]]
+    assert not any(p is task.model.embedding.weight for p in decaying)
+
+
+def test_every_number_has_a_test_here() -> None:
+    numbers = yaml.safe_load(Path(CONF, "regularization", "none.yaml").read_text(encoding="utf-8"))
+    assert {name for name, _, _ in PLACES} | {"weight_decay"} == set(numbers)
+    assert set(numbers.values()) == {0.0}
+
+
+def test_no_other_file_sets_such_a_number_itself() -> None:
+    names = set(yaml.safe_load(Path(CONF, "regularization", "none.yaml").read_text(encoding="utf-8")))
+    for file in Path(CONF).glob("*/**/*.yaml"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in names and file.parent.name != "regularization":
+                assert "${regularization." in value, f"{file}: {line}"
+
+
+def test_dropout_is_active_in_training_only(built: Callable[..., Task]) -> None:
+    task = built(*CLASSIFIER, "regularization.embedding_dropout=0.5").eval()
+    tokens, is_padding = torch.tensor([[5, 6, 7]]), torch.zeros(1, 3, dtype=torch.bool)
+    first, second = (task.model(tokens, is_padding).logits for _ in range(2))
+    assert torch.equal(first, second)

@@ -1,0 +1,47 @@
+"""Small corpora in files, of every kind that is read."""
+
+import gzip
+import json
+import lzma
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+
+TEXTS = [(f"a {'good' if n % 2 else 'bad'} film, number {n}", "pos" if n % 2 else "neg") for n in range(40)]
+PAIRS = [(f"the house {n}", f"das Haus {n}") for n in range(40)]
+
+
+def write_table(path: Path, names: tuple[str, str], rows: list[tuple[str, str]]) -> str:
+    kind = "".join(path.suffixes)
+    if kind.startswith(".parquet"):
+        columns = zip(*rows, strict=True)
+        pyarrow.parquet.write_table(pa.table(dict(zip(names, map(list, columns), strict=True))), path)
+        return str(path)
+    if kind.startswith(".jsonl"):
+        lines = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
+    else:
+        separator, quote = ("\t", "") if kind.startswith(".tsv") else (",", '"')
+        lines = [separator.join(f"{quote}{cell}{quote}" for cell in row) for row in [names, *rows]]
+    opened = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
+    with opened(path, "wt", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    return str(path)
+
+
+def write_corpora(folder: Path) -> None:
+    """Small files under the names that the recipes look for."""
+    for name in (
+        "sst2/train.tsv",
+        "sst2/valid.tsv",
+        "sst2/test.tsv",
+        "imdb/train.tsv.gz",
+        "imdb/test.tsv.gz",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_table(folder / name, ("text", "label"), TEXTS)
+    (folder / "multi30k").mkdir()
+    for name in ("train", "val", "test_2016_flickr"):
+        for side, language in enumerate(("en", "de")):
+            lines = "".join(f"{pair[side]}\n" for pair in PAIRS)
+            (folder / "multi30k" / f"{name}.{language}").write_text(lines, encoding="utf-8")

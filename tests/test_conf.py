@@ -1,0 +1,208 @@
+"""Every option of conf/ composes, passes the check, and trains a batch the moment it exists.
+
+The options that download a corpus are in test_corpora.py.
+"""
+
+import gzip
+import json
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from attendo.cli.conf import CONF
+from command_line import SMALL_CLASSIFIER, SMALL_DATA, SMALL_TRANSFORMER, Ended, composed, trained
+from small_corpora import PAIRS, TEXTS, write_corpora, write_table
+
+CLASSIFIER = (*SMALL_DATA, *SMALL_CLASSIFIER)
+TRANSFORMER = (*SMALL_DATA, *SMALL_TRANSFORMER)
+DATES = (*TRANSFORMER, "data.source.train=512")  # enough for subwords
+
+FILES = sorted(file.relative_to(CONF).with_suffix("") for file in Path(CONF).glob("*/**/*.yaml"))
+OPTIONS = [(str(file.parent), file.name) for file in FILES if not file.name.startswith("_")]
+NOT_HERE = {("trainer", "gpu"), ("trainer", "mps")}  # need hardware
+ELSEWHERE = {
+    "data",
+    "experiment",
+}  # groups whose options have tests of their own, below and in test_corpora.py
+NEEDED = {  # what an option needs beside itself
+    ("decoding", "greedy"): ["model=transformer"],
+    ("scheduler", "noam"): ["model=transformer"],
+}
+WITH_CLASSIFIER = {
+    "tokenizer", "model/encoder", "model/attention", "optimizer", "scheduler", "regularization", "clipping",
+    "trainer", "callbacks", "logger", "debug", "model", "hydra/job_logging", "hydra/hydra_logging",
+}  # fmt: skip
+WITH_TRANSFORMER = {"tokenizer", "optimizer", "scheduler", "regularization", "clipping", "decoding"}
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+# -------------------------------------------------------------------------------------------------- composing
+def what_is_missing(group: str, option: str) -> list[str]:
+    """Values for the keys that an option leaves to the user."""
+    text = (Path(CONF) / group / f"{option}.yaml").read_text(encoding="utf-8")
+    return [f"{group}.{key}=somewhere" for key, value in yaml.safe_load(text).items() if value == "???"]
+
+
+@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o in NOT_HERE or o[0] in ELSEWHERE])
+def test_options_that_cannot_be_trained_here_compose_and_pass_the_check(group: str, option: str) -> None:
+    words = [*NEEDED.get((group, option), []), f"{group}={option}", *what_is_missing(group, option)]
+    assert composed("train", *words)["seed"] == 1
+
+
+def test_evaluate_composes() -> None:
+    assert composed("evaluate", "run=somewhere")["checkpoint"] == "best"
+
+
+def test_every_yaml_says_what_it_is_or_names_its_class() -> None:
+    for file in FILES:
+        text = (Path(CONF) / file).with_suffix(".yaml").read_text(encoding="utf-8")
+        assert "#" in text or "_target_" in text or "defaults:" in text, file
+
+
+# --------------------------------------------------------------------------------------------------- training
+def trainings() -> Iterator[object]:
+    for group, option in OPTIONS:
+        if (group, option) in NOT_HERE or group in ELSEWHERE:
+            continue
+        if group in WITH_CLASSIFIER and ("model=transformer" not in NEEDED.get((group, option), [])):
+            small = () if (group, option) == ("model", "transformer") else SMALL_CLASSIFIER
+            yield pytest.param((*SMALL_DATA, *small, f"{group}={option}"), id=f"classifier, {group}={option}")
+        if group in WITH_TRANSFORMER:
+            data = DATES if group == "tokenizer" else TRANSFORMER
+            size = ("tokenizer.vocabulary_size=90",) if option in ("bpe", "unigram") else ()
+            yield pytest.param((*data, f"{group}={option}", *size), id=f"transformer, {group}={option}")
+        assert group in WITH_CLASSIFIER | WITH_TRANSFORMER, f"say how {group}={option} is to be trained"
+
+
+@pytest.mark.parametrize("words", list(trainings()))
+def test_every_option_trains_a_batch(words: tuple[str, ...]) -> None:
+    if "debug=overfit" in words:
+        words = (*words, "trainer.max_epochs=3")
+    if "debug=profile" in words:
+        words = (*words, "trainer.limit_train_batches=2")
+    folder = trained(*words).folder
+    scores = json.loads((folder / "metrics.json").read_text())
+    assert scores["training"]["train/epoch_loss"] > 0
+    assert (folder / "predictions" / "test.jsonl").is_file() == ("debug=overfit" not in words)
+    assert (folder / "fit-profile.txt").is_file() == ("debug=profile" in words)
+    assert (folder / "checkpoints" / "best.ckpt").is_file() == ("callbacks=none" not in words)
+    assert bool(list(folder.glob("tensorboard/events*"))) == (not {"logger=csv", "logger=none"} & set(words))
+    assert (folder / "csv" / "metrics.csv").is_file() == bool({"logger=csv", "logger=both"} & set(words))
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "tokenizer"])
+def test_every_tokenizer_can_be_the_targets_own(option: str) -> None:
+    size = ("target_tokenizer.vocabulary_size=40",) if option in ("bpe", "unigram") else ()
+    words = (f"tokenizer@target_tokenizer={option}", "model.tied_embeddings=decoder", *size)
+    ended = trained(*DATES, *words)
+    source, target = ended.out.split("vocabulary")[1].splitlines()[0].split(",")
+    assert source.split() != target.split()
+
+
+def test_overfitting_is_not_stopped_early_and_learns_its_sentences_by_heart() -> None:
+    words = ("debug=overfit", "trainer.max_epochs=40", "optimizer.lr=0.02", "data.sentences_per_step=8")
+    training = json.loads((trained(*CLASSIFIER, *words).folder / "metrics.json").read_text())["training"]
+    assert training["train/epoch_accuracy"] == 1
+    assert training["train/epoch_loss"] < 0.05
+
+
+def test_a_callback_of_lightnings_can_be_added_under_any_name() -> None:
+    node = "+callbacks.watch={_target_: pytorch_lightning.callbacks.DeviceStatsMonitor, cpu_stats: false}"
+    assert trained(*CLASSIFIER, node).code == 0
+
+
+# -------------------------------------------------------------------------------------------------- own files
+def lines_of(ended: Ended) -> set[str]:
+    """What was printed, with single spaces."""
+    return {" ".join(line.split()) for line in ended.out.splitlines()}
+
+
+@pytest.mark.parametrize(
+    "kind", ["tsv", "csv", "jsonl", "parquet", "tsv.gz", "csv.xz", "jsonl.gz", "jsonl.xz"]
+)
+def test_own_labelled_texts_train(kind: str, tmp_path: Path) -> None:
+    train = write_table(tmp_path / f"train.{kind}", ("review", "stars"), TEXTS)
+    test = write_table(tmp_path / f"test.{kind}", ("review", "stars"), TEXTS[:6])
+    columns = ("data.columns.text=review", "data.columns.label=stars")
+    ended = trained(
+        "data=labelled_texts", f"data.train={train}", f"data.test={test}", *columns, *SMALL_CLASSIFIER
+    )
+    assert "classes    neg, pos" in ended.out
+    assert {"train 36 rows", "validation 4 rows", "test 6 rows"} < lines_of(ended)
+
+
+def test_columns_of_a_file_without_a_header_are_positions(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "train.tsv", *[(TEXTS[0][1], TEXTS[0][0]), [(b, a) for a, b in TEXTS[1:]]])
+    words = (f"data.train={table}", "data.columns.text=1", "data.columns.label=0")
+    ended = trained("data=labelled_texts", *words, *SMALL_CLASSIFIER)
+    assert "train 36 rows" in lines_of(ended)
+    assert not (ended.folder / "predictions").exists()
+
+
+def test_cross_validation_takes_each_row_for_the_test_once(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "all.tsv", ("text", "label"), TEXTS)
+    tested = []
+    for fold in (0, 3):
+        words = ("data.folds=10", f"data.fold={fold}", "trainer.limit_test_batches=null")
+        ended = trained("data=labelled_texts", f"data.train={table}", *words, *SMALL_CLASSIFIER)
+        lines = (ended.folder / "predictions" / "test.jsonl").read_text().splitlines()
+        tested.append({json.loads(line)["text"] for line in lines})
+    assert [len(texts) for texts in tested] == [4, 4]
+    assert not tested[0] & tested[1]
+
+
+@pytest.mark.parametrize("kind", ["tsv", "jsonl.gz"])
+def test_own_pairs_in_one_table_train(kind: str, tmp_path: Path) -> None:
+    table = write_table(tmp_path / f"pairs.{kind}", ("en", "de"), PAIRS)
+    columns = ("data.columns.source=en", "data.columns.target=de", "tokenizer=word")
+    ended = trained(*SMALL_TRANSFORMER, "data=paired_texts", f"data.train={table}", *columns)
+    assert "vocabulary source" in ended.out
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
+def test_an_own_parallel_corpus_trains(suffix: str, tmp_path: Path) -> None:
+    opened = {".gz": gzip.open, ".xz": lzma.open}.get(suffix, open)
+    for side, language in enumerate(("en", "de")):
+        with opened(tmp_path / f"train.{language}{suffix}", "wt", encoding="utf-8") as file:
+            file.writelines(f"{pair[side]}\n" for pair in PAIRS)
+    files = f"[train.en{suffix},train.de{suffix}]"
+    words = (f"data.train={files}", f"data.test={files}", "tokenizer.vocabulary_size=60")
+    ended = trained(*SMALL_TRANSFORMER, "data=parallel_texts", *words)
+    first = (ended.folder / "predictions" / "test.jsonl").read_text().splitlines()[0]
+    assert json.loads(first)["target"] == "das Haus 0"
+
+
+# ---------------------------------------------------------------------------------------------------- recipes
+RECIPES = {
+    "sst2": SMALL_CLASSIFIER,
+    "imdb": SMALL_CLASSIFIER,
+    "dates": (*SMALL_DATA, *SMALL_TRANSFORMER[1:]),
+    "multi30k": (*SMALL_TRANSFORMER[1:], "tokenizer.vocabulary_size=60"),
+}
+
+
+@pytest.mark.parametrize("name", [option for group, option in OPTIONS if group == "experiment"])
+def test_every_recipe_trains_on_small_files_of_the_right_names(name: str, tmp_path: Path) -> None:
+    write_corpora(tmp_path / "corpora")
+    ended = trained(f"experiment={name}", *RECIPES[name], ATTENDO_DATA_DIR=str(tmp_path / "corpora"))
+    assert json.loads((ended.folder / "metrics.json").read_text())["test"]
+    assert ended.folder.parent.name == OmegaConf.load(ended.folder / "config.yaml").data.name
+
+
+def test_every_recipe_gives_its_command() -> None:
+    for file in (Path(CONF) / "experiment").glob("*.yaml"):
+        assert f"#   attendo train experiment={file.stem}\n" in file.read_text(encoding="utf-8")
+
+
+def test_the_built_in_data_train_without_being_asked_for() -> None:
+    assert "data" in ELSEWHERE
+    assert trained(*CLASSIFIER).folder.parent.name == "synthetic_sentiment"
+    assert trained(*TRANSFORMER).folder.parent.name == "synthetic_dates"

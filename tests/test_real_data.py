@@ -1,0 +1,56 @@
+"""The recipes on real corpora, shortened: they learn, and read every row. Needs ATTENDO_DATA_DIR."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = os.environ.get("ATTENDO_DATA_DIR")
+
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.slow,
+    pytest.mark.skipif(not FOLDER, reason="ATTENDO_DATA_DIR names no folder of corpora"),
+]
+
+
+def train(folder: Path, *overrides: str) -> dict[str, float]:
+    words = [sys.executable, "-m", "attendo", "train", *overrides]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (metrics,) = folder.glob("outputs/*/*/metrics.json")
+    scores: dict[str, float] = json.loads(metrics.read_text(encoding="utf-8"))["test"]
+    return scores
+
+
+def test_sst2_is_learned_from_scratch(tmp_path) -> None:
+    assert train(tmp_path, "experiment=sst2", "trainer.max_epochs=6")["test/accuracy"] > 0.75
+    (predictions,) = tmp_path.glob("outputs/*/*/predictions/test.jsonl")
+    assert len(predictions.read_text(encoding="utf-8").splitlines()) == 1821
+
+
+def test_imdb_is_read_from_gzip_and_learned(tmp_path) -> None:
+    scores = train(tmp_path, "experiment=imdb", "trainer.max_epochs=1", "data.max_length=100")
+    assert scores["test/accuracy"] > 0.7
+
+
+def test_multi30k_begins_to_translate(tmp_path) -> None:
+    scores = train(tmp_path, "experiment=multi30k", "trainer.max_epochs=2", "trainer.precision=bf16-mixed")
+    assert scores["test/bleu"] > 10
+
+
+def test_movie_reviews_divide_into_ten_folds(tmp_path) -> None:
+    train(
+        tmp_path,
+        "data=labelled_texts",
+        f"data.train={FOLDER}/mr/all.tsv",
+        "data.folds=10",
+        "data.fold=3",
+        "debug=fast",
+        "trainer.limit_test_batches=1.0",
+    )
+    (predictions,) = tmp_path.glob("outputs/*/*/predictions/test.jsonl")
+    assert len(predictions.read_text(encoding="utf-8").splitlines()) in (1066, 1067)
