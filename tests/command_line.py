@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import logging
 import os
 import subprocess
 import sys
@@ -26,6 +25,7 @@ with warnings.catch_warnings():
     from attendo.cli.check import check
     from attendo.cli.conf import CONF
     from attendo.cli.main import main
+    from attendo.cli.notebook import own_logging
 
 CACHE = tempfile.TemporaryDirectory(prefix="attendo-tests-")  # of encoded text, for all tests of this process
 ENVIRONMENT = {
@@ -123,14 +123,9 @@ def attendo_process(
 @contextlib.contextmanager
 def restored_logging():
     """Undoes what a Hydra app does to the root logger."""
-    root, threads = logging.getLogger(), torch.get_num_threads()
-    handlers, level = root.handlers[:], root.level
+    threads = torch.get_num_threads()
     try:
-        yield
+        with own_logging():
+            yield
     finally:
-        for handler in root.handlers:
-            if handler not in handlers:
-                handler.close()
-        root.handlers[:] = handlers
-        root.setLevel(level)
         torch.set_num_threads(threads)

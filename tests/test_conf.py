@@ -57,8 +57,13 @@ def test_options_that_cannot_be_trained_here_compose_and_pass_the_check(group: s
     assert composed("train", *words)["seed"] == 1
 
 
-def test_evaluate_composes() -> None:
-    assert composed("evaluate", "run=somewhere")["checkpoint"] == "best"
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_what_asks_a_run_composes(command: str) -> None:
+    assert composed(command, "run=somewhere")["checkpoint"] == "best"
+
+
+def test_inspect_takes_the_words_of_train() -> None:
+    assert composed("inspect", "experiment=dates")["model"]["width"] == 128
 
 
 def test_every_yaml_says_what_it_is_or_names_its_class() -> None:
@@ -121,8 +126,8 @@ def test_a_callback_of_lightnings_can_be_added_under_any_name() -> None:
 
 # -------------------------------------------------------------------------------------------------- own files
 def lines_of(ended: Ended) -> set[str]:
-    """What was printed, with single spaces."""
-    return {" ".join(line.split()) for line in ended.out.splitlines()}
+    """What is printed, up to the first comma of a line."""
+    return {" ".join(line.partition(", ")[0].split()) for line in ended.out.splitlines()}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_own_labelled_texts_train(kind: str, tmp_path: Path) -> None:
     ended = trained(
         "data=labelled_texts", f"data.train={train}", f"data.test={test}", *columns, *SMALL_CLASSIFIER
     )
-    assert "classes    neg, pos" in ended.out
+    assert "classes    neg 50.0 %, pos 50.0 %" in ended.out
     assert {"train 36 rows", "validation 4 rows", "test 6 rows"} < lines_of(ended)
 
 

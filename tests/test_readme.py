@@ -29,11 +29,14 @@ def commands(document: str) -> list[str]:
 
 
 ALL_COMMANDS = [*commands("README.md"), *commands("CONTRIBUTING.md")]
+TRAININGS = [
+    line for line in ALL_COMMANDS if line.startswith("attendo train") and not EXAMPLE_RUN.search(line)
+]
 
 
 def test_the_documents_have_commands_to_run() -> None:
     assert len([line for line in ALL_COMMANDS if line.startswith("attendo")]) > 20
-    assert {line.split()[0] for line in ALL_COMMANDS} == {"attendo", "scripts/run", "scripts/test"}
+    assert {line.split()[0] for line in ALL_COMMANDS} == {"attendo", "head", "scripts/run", "scripts/test"}
 
 
 @pytest.fixture
@@ -43,6 +46,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_table(tmp_path / name, ("text", "label"), TEXTS)
     for name in ("reviews.csv", "my_reviews.tsv"):
         write_table(tmp_path / name, ("review", "stars"), TEXTS)
+    (tmp_path / "new.txt").write_text("a good film\n\nmy first\n", encoding="utf-8")
     write_table(tmp_path / "pairs.jsonl", ("en", "de"), PAIRS)
     for name in ("train", "test"):
         for side, language in enumerate(("en", "de")):
@@ -66,12 +70,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*words: str) -> Ended:
-    ended = attendo(*words, "trainer=cpu" if words[0] == "train" else "accelerator=cpu")
+    device = {"train": "trainer=cpu", "inspect": "trainer=cpu"}.get(words[0], "accelerator=cpu")
+    ended = attendo(*words, *([] if any(word.startswith("resume=outputs") for word in words) else [device]))
     assert ended.code == 0, ended.err
     return ended
 
 
-@pytest.mark.parametrize("line", [line for line in ALL_COMMANDS if line.startswith("attendo train")])
+@pytest.mark.parametrize("line", TRAININGS)
 def test_a_training_runs_as_it_stands_in_the_documents(line: str, project: Path) -> None:
     words = shlex.split(line, comments=True)[1:]
     ended = run(*words, "debug=fast", "data.tokens_per_micro_batch=1024")  # small batches to decode
@@ -82,12 +87,46 @@ def test_a_training_runs_as_it_stands_in_the_documents(line: str, project: Path)
         assert list(project.glob("outputs/*/*/**/metrics.json"))
 
 
-@pytest.mark.parametrize("line", [line for line in ALL_COMMANDS if line.startswith("attendo evaluate")])
-def test_an_evaluation_runs_as_it_stands_in_the_documents(line: str, project: Path) -> None:
+@pytest.mark.parametrize("line", [line for line in ALL_COMMANDS if EXAMPLE_RUN.search(line)])
+def test_what_needs_a_run_runs_as_it_stands_in_the_documents(line: str, project: Path) -> None:
     own = ["--config-dir", "my_package/conf", "model/encoder=averages"] if "trust" in line else []
     files = ("data=labelled_texts", "data.train=reviews.tsv", "data.test=test.tsv")
-    made = run("train", *own, *files, "debug=fast").folder
-    assert "test/accuracy" in run(*shlex.split(EXAMPLE_RUN.sub(str(made), line))[1:]).out
+    for place in dict.fromkeys(EXAMPLE_RUN.findall(line)):
+        run("train", *own, *files, "debug=fast", f"hydra.run.dir={place}")
+    if line.startswith("attendo"):
+        words = shlex.split(line)[1:]
+        fast = ["debug=fast"] if any(word.startswith("init_from=") for word in words) else []
+        ended = run(*words, *fast)
+        shown = {"evaluate": "test/accuracy", "predict": "", "train": "run folder"}
+        assert shown[words[0]] in ended.out
+    else:
+        program = f"{shlex.quote(sys.executable)} -m attendo"
+        shell = line.replace("attendo", program, 1)
+        done = subprocess.run(["bash", "-c", shell], check=True, capture_output=True, text=True)
+        answers, asked = (
+            done.stdout.splitlines(),
+            (project / "new.txt").read_text(encoding="utf-8").splitlines(),
+        )
+        assert len(answers) == len(asked)
+        assert set(answers) <= {"neg", "pos", ""}
+    for output in re.findall(r"output=(\S+)", line):
+        assert (project / output).stat().st_size > 0
+
+
+@pytest.mark.parametrize("line", [line for line in ALL_COMMANDS if line.startswith("attendo inspect")])
+def test_an_inspection_runs_as_it_stands_in_the_documents(line: str, project: Path) -> None:
+    assert "Vocabulary" in run(*shlex.split(line)[1:]).out
+    assert list(project.glob("outputs/*/inspect/data.html"))
+
+
+def test_the_notebook_runs_as_it_stands_in_the_readme(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = blocks("README.md", "python")
+    exec(code.replace('"seed=1"', '"seed=1", "trainer=cpu", "debug=fast"'), {})
+    out = capsys.readouterr().out
+    assert "test/accuracy" in out
+    assert "Classification(label=" in out
 
 
 def test_the_scripts_of_the_documents_are_there() -> None:

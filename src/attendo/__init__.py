@@ -16,4 +16,28 @@ item       anything that a loss is summed over
 Masks are named by what True means: ``is_padding``, ``can_attend``.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attendo.cli.notebook import train as train
+    from attendo.predictor import load as load
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "load", "train"]
+
+LAZY = {
+    "load": "attendo.predictor",
+    "train": "attendo.cli.notebook",
+}  # name → where it is defined; torch takes seconds to import
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for by name only then."""
+    if name not in LAZY:
+        raise AttributeError(f"module 'attendo' has no attribute {name!r}")
+    return getattr(import_module(LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAZY})

@@ -64,15 +64,29 @@ def test_kill_9_never_leaves_a_damaged_file(folder: Path) -> None:
 
 def test_what_killed_writers_left_is_swept_up(folder: Path) -> None:
     for name in ("last.ckpt", "best.ckpt", "epoch=3[1].ckpt"):
-        (folder / f"{TEMPORARY}{name}").write_bytes(b"half a checkpoint")
+        (folder / f".{name}{TEMPORARY}").write_bytes(b"half a checkpoint")
     (folder / "notes.txt").touch()
     save(1, folder / "last.ckpt")
     assert sorted(os.listdir(folder)) == ["last.ckpt", "notes.txt"]
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (
+            OSError(28, "No space left on device"),
+            ValueError,
+            r"best.ckpt cannot be written .*No space left .*GB are free",
+        ),
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+    ],
+)
 def test_a_write_that_fails_keeps_the_old_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    raised: type[BaseException],
+    message: str | None,
 ) -> None:
     save(1, folder / "best.ckpt")
 
@@ -80,7 +94,7 @@ def test_a_write_that_fails_keeps_the_old_file(
         file.write(b"PK")
         raise error
 
-    with monkeypatch.context() as broken, pytest.raises(type(error)):
+    with monkeypatch.context() as broken, pytest.raises(raised, match=message):
         broken.setattr(torch, "save", half)
         save(2, folder / "best.ckpt")
     assert number_in(folder / "best.ckpt") == 1 and os.listdir(folder) == ["best.ckpt"]

@@ -179,7 +179,7 @@ WRONG = {
     "run=RUN checkpoint=first": "found no checkpoints/first.ckpt in it; there are best, last",
     "run=RUN data.test=new.tsv": "data.test: this run's data (synthetic_sentiment) does not come from files",
     "run=RUN dat.test=new.tsv": 'there is no key dat. Did you mean "data"?',
-    "run=RUN accelerator=mps": "MPS",
+    "run=RUN accelerator=mps": "accelerator=mps: torch finds no such device here",
     "run=RUN threads=0": "threads=0: expected a number of CPU threads, or null",
     "run=RUN/metrics.json": "is no readable checkpoint",
 }

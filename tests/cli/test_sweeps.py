@@ -94,7 +94,9 @@ def test_hydras_own_launcher_and_sweeper_options_are_still_there() -> None:
     assert "_target_: hydra._internal.core_plugins.basic_launcher.BasicLauncher" in ended.out
 
 
-@pytest.mark.parametrize(("logging", "start"), [("default", "[attendo.cli.train][INFO] - "), ("stdout", "")])
+@pytest.mark.parametrize(
+    ("logging", "start"), [("default", "[attendo.cli.outcome][INFO] - "), ("stdout", "")]
+)
 def test_hydras_own_logging_options_still_work(logging: str, start: str) -> None:
     ended = attendo("train", *FAST, *SMALL_DATA, *SMALL_CLASSIFIER, f"hydra/job_logging={logging}")
     assert ended.code == 0

@@ -77,7 +77,7 @@ def test_the_parameters_are_counted() -> None:
     ended = trained(*RUN, "trainer.max_epochs=1")
     weights = torch.load(ended.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     total = sum(weight.numel() for weight in weights.values())
-    assert f"SelfAttentiveClassifier: {total:,} (embedding " in ended.out
+    assert f"SelfAttentiveClassifier: {total:,} parameters (embedding " in ended.out
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -27,7 +27,7 @@ def split_of(folder: Path, columns: dict[str, list[list[int]]], labels: list[int
     TextTable.write(folder / "texts.arrow", list(columns), texts)
     codes = None if labels is None else np.array(labels)
     table = IdTable.open(folder, list(columns))
-    return Split("train", TextTable.open(folder / "texts.arrow"), table, codes, too_long=0)
+    return Split("train", "train", TextTable.open(folder / "texts.arrow"), table, codes, too_long=0)
 
 
 @pytest.fixture

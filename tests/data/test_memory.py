@@ -31,7 +31,7 @@ class FakeTrainer:
 
 def opened(folder):
     ids = IdTable.open(Path(folder), ["source", "target"])
-    return Split("", TextTable.open(Path(folder) / "texts.arrow"), ids, None, 0)
+    return Split("", "", TextTable.open(Path(folder) / "texts.arrow"), ids, None, 0)
 
 def use(train, validation):
     data = PreparedData({"train": opened(train), "validation": opened(validation)}, {}, [])

@@ -23,7 +23,7 @@ from text_files import (
 )
 from tokenizers import models, normalizers
 
-from attendo.data.preparation import UnicodeForm
+from attendo.data.reading import UnicodeForm
 from attendo.data.tables import ROWS_PER_CHUNK
 from attendo.tokenization import SPECIAL_TOKENS, UNK, Tokenizer
 
@@ -133,7 +133,10 @@ def test_labels_come_in_the_order_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["pos", "other"], r"data\.labels=\['pos', 'other'\] lacks \['neg'\], which the training rows have"),
+        (
+            ["pos", "nag"],
+            r"train\.tsv:2: label 'neg' is not in data\.labels .*: pos, nag\)\. Did you mean \"nag\"",
+        ),
         (["pos", "neg", "pos"], r"data\.labels=.*expected every class once"),
     ],
 )
@@ -157,11 +160,27 @@ def test_a_label_that_training_lacks_is_an_error_with_its_file_line_and_the_near
 
 
 def test_the_line_is_right_for_rows_that_were_held_out(tmp_path: Path) -> None:
-    rows = [*TRAIN, ("film", "odd"), *TRAIN]  # by class: 4 neg, 1 odd, 4 pos; every third is held out
-    prepared = preparation(labelled(tmp_path, rows), tmp_path / "cache", validation=0.3)
-    assert 4 in prepared.divided()["validation"].rows
-    with pytest.raises(ValueError, match=r"train\.tsv:5: label 'odd' does not occur in training"):
+    rows = [*TRAIN, *TRAIN]
+    held_out = int(
+        preparation(labelled(tmp_path, rows), tmp_path / "cache", validation=0.3)
+        .divided()["validation"]
+        .rows[0]
+    )
+    rows[held_out] = ("far too long a text", rows[held_out][1])
+    prepared = preparation(
+        labelled(tmp_path, rows), tmp_path / "cache", validation=0.3, maximum=4, too_long="error"
+    )
+    with pytest.raises(ValueError, match=rf"train\.tsv:{held_out + 1}: 5 tokens"):
         prepared.train(JOINT)
+
+
+def test_the_only_row_of_a_class_is_learned_from_not_held_out(tmp_path: Path) -> None:
+    rows = [*TRAIN, ("film", "odd"), *TRAIN]  # by class: 4 neg, 1 odd, 4 pos; every third was held out
+    prepared = preparation(labelled(tmp_path, rows), tmp_path / "cache", validation=0.3)
+    divided = prepared.divided()
+    assert 4 in divided["train"].rows
+    assert len(divided["validation"].rows) == 3
+    assert prepared.train(JOINT).labels == ["neg", "odd", "pos"]
 
 
 # -------------------------------------------------------------------------------------------------- lengths

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from attendo.data import LengthPolicy, Preparation, PreparedData, SplitPolicy
-from attendo.data.preparation import TokenizerTrainer, UnicodeForm
+from attendo.data.preparation import TokenizerTrainer
+from attendo.data.reading import OnError, UnicodeForm
 from attendo.data.sources import ParallelFiles, Source, TableFiles
 from attendo.tokenization import train_word
 
@@ -52,10 +53,11 @@ def preparation(
     too_long: Literal["truncate", "drop", "error"] = "truncate",
     unicode: UnicodeForm | None = None,
     labels: Sequence[str] | None = None,
+    on_error: OnError = "error",
 ) -> Preparation:
     folds, number = fold or (None, None)
     splits = SplitPolicy(validation, folds, number, split_seed=0)
-    return Preparation(source, splits, LengthPolicy(maximum, too_long), unicode, labels, cache)
+    return Preparation(source, splits, LengthPolicy(maximum, too_long), unicode, labels, cache, on_error)
 
 
 def decoded(data: PreparedData, split: str, role: str = "text") -> list[str]:

@@ -51,6 +51,23 @@ class Throughput(pl.Callback):
     def __init__(self) -> None:
         self.clock = TokenClock()
 
+    def state_dict(self) -> dict[str, Any]:
+        clock = self.clock
+        return {
+            "real_tokens": clock.real_tokens,
+            "padded_tokens": clock.padded_tokens,
+            "seconds": clock.running_seconds,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.clock = TokenClock()
+        self.clock.real_tokens = int(state_dict["real_tokens"])
+        self.clock.padded_tokens = int(state_dict["padded_tokens"])
+        self.clock.seconds = state_dict["seconds"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.clock.start()  # a run that goes on inside an epoch never sees the epoch's start
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.clock = TokenClock()
         self.clock.start()

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -12,15 +12,23 @@ import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from pytorch_lightning.loggers import Logger
 
 from attendo.checkpoint import DurableCheckpointIO
 from attendo.cli.check import fits, shown
 from attendo.data import BatchSizes, LengthPolicy, Preparation, PreparedData, SplitPolicy
 from attendo.data.preparation import TokenizerTrainer
+from attendo.optim import Freezing
 from attendo.tasks import Optimization, Task
 
 Settings = Mapping[str, Any]
 T = TypeVar("T")
+
+LEARNING: Mapping[str, tuple[Any, str]] = {  # what learns, and how fast: key → type, and in words
+    "freeze": (list[str] | None, "a list of patterns, such as [encoder.*]"),
+    "unfreeze_at_step": (int | None, "an optimizer step, or null"),
+    "learning_rates": (dict[str, float] | None, "factors by pattern, such as {encoder.*: 0.1}"),
+}
 
 
 @contextmanager
@@ -74,6 +82,7 @@ def build_preparation(data: Settings) -> Preparation:
         unicode=data["unicode"],
         labels=label_names(data["labels"]),
         cache_dir=Path(data["cache_dir"]).expanduser(),
+        on_error=data["on_error"],
     )
 
 
@@ -107,12 +116,17 @@ def build_tokenizer_trainers(config: Settings) -> dict[str, TokenizerTrainer]:
 
 
 def build_optimization(config: Settings) -> Optimization:
+    for name, (hint, expected) in LEARNING.items():
+        if not fits(config[name], hint):
+            raise ValueError(f"{name}={config[name]}: expected {expected}")
     return Optimization(
         optimizer=build(config["optimizer"], "optimizer"),
         schedule=build(config["scheduler"], "scheduler"),
         clip=build(config["clipping"], "clipping") if config["clipping"] else None,
         monitor=config["monitor"]["metric"],
         seed=config["seed"],
+        freezing=Freezing(config["freeze"] or (), config["unfreeze_at_step"]),
+        learning_rates={name: float(factor) for name, factor in (config["learning_rates"] or {}).items()},
     )
 
 
@@ -132,15 +146,14 @@ def build_task(
     return task
 
 
-def build_named(config: Settings, group: str) -> list[Any]:
-    """The objects of a group that may have several; null switches one off."""
-    return [
-        build(node, f"{group}.{name}") for name, node in (config[group] or {}).items() if node is not None
-    ]
+def build_callbacks(config: Settings) -> list[pl.Callback]:
+    """The callbacks of the ``callbacks`` group; null switches one off."""
+    nodes = {name: node for name, node in (config["callbacks"] or {}).items() if node is not None}
+    return [build(node, f"callbacks.{name}") for name, node in nodes.items()]
 
 
-def build_trainer(config: Settings) -> pl.Trainer:
-    callbacks, loggers = build_named(config, "callbacks"), build_named(config, "logger")
+def build_trainer(config: Settings, loggers: Sequence[Logger]) -> pl.Trainer:
+    callbacks = build_callbacks(config)
     if not loggers:  # some callbacks need one
         callbacks = [c for c in callbacks if not isinstance(c, pl.callbacks.LearningRateMonitor)]
     trainer: functools.partial[pl.Trainer] = build({**config["trainer"], "_partial_": True}, "trainer")

@@ -10,16 +10,16 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 from omegaconf import DictConfig
-from torch import Tensor, nn
 
-from attendo.checkpoint import build_model, check_safe, checkpoint_of, read_checkpoint
+from attendo.checkpoint import check_safe, load_trained
 from attendo.cli.building import build_batch_sizes, build_preparation, build_task, use_threads
 from attendo.cli.check import check
 from attendo.cli.conf import CONF
 from attendo.cli.job import job
-from attendo.cli.run_folder import as_text, numbers, write_json, write_records
+from attendo.cli.run_folder import as_text, numbers, probe, write_json, write_records, write_skipped
 from attendo.data import PreparedData, TextDataModule
 from attendo.data.sources import SPLITS
+from attendo.predictor import device_of, precision_on
 from attendo.suggestions import did_you_mean
 from attendo.tasks import Task
 
@@ -42,32 +42,30 @@ def evaluate(config: Mapping[str, Any]) -> dict[str, float | None]:
     if split not in SPLITS:
         raise ValueError(f"split={split}: expected {', '.join(SPLITS)}.{did_you_mean(str(split), SPLITS)}")
     use_threads(config["threads"])
-    path = checkpoint_of(config["run"], config["checkpoint"])
-    contents, weights = read_checkpoint(path)
-    for node in ("model", "data", "task", "decoding"):
+    loaded = load_trained(config["run"], config["checkpoint"], config["trust"])
+    contents = loaded.contents
+    for node in ("data", "task", "decoding"):
         check_safe(contents.config.get(node, {}), config["trust"], node)
     trained = with_overrides(contents.config, config)
-    trainer = build_evaluator(config["accelerator"], trained["trainer"]["precision"])
+    folder = Path(config["output"] or run_folder_of(loaded.path) / "predictions")
+    probe(folder, "the folder of predictions")
+    device = device_of(config["accelerator"])
+    precision = precision_on(device, config["precision"], trained["trainer"]["precision"])
+    trainer = build_evaluator(device.type, precision)
     preparation, sizes = build_preparation(trained["data"]), build_batch_sizes(trained["data"])
-    model = build_model(trained["model"], contents.tokenizers, contents.labels)
-    load_weights(model, weights, path)
     data = preparation.evaluate(split, dict(contents.tokenizers), contents.labels)
     # whatever the split, Lightning's test loop scores it
-    data = PreparedData({"test": data.splits[split]}, data.tokenizers, data.labels)
-    task = build_task(trained, model, data, None)
+    data = PreparedData({"test": data.splits[split]}, data.tokenizers, data.labels, data.skipped)
+    name = name_of(config)
+    write_skipped(folder / f"{name}_skipped.tsv", data.skipped)
+    task = build_task(trained, loaded.model, data, None)
     trainer.test(task, datamodule=TextDataModule(data, sizes, trained["seed"]), verbose=False)
     scores = {
         f"{split}/{n.removeprefix('test/')}": v for n, v in numbers(trainer.callback_metrics, "test/").items()
     }
-    report(scores, task, path, config)
+    facts = {"checkpoint": str(loaded.path), "data.test": config["data"]["test"], "scores": scores}
+    report(folder / name, scores, task, facts)
     return scores
-
-
-def load_weights(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: its weights do not fit its configuration: {error}") from error
 
 
 def build_evaluator(accelerator: str, precision: str) -> pl.Trainer:
@@ -87,13 +85,19 @@ def with_overrides(trained: Mapping[str, Any], config: Mapping[str, Any]) -> dic
     """The run's own configuration with what the user says otherwise."""
     changed = copy.deepcopy(dict(trained))
     data, wanted = changed["data"], config["data"]
+    data.setdefault("on_error", "error")  # what runs did before there was this key
     data["cache_dir"] = wanted["cache_dir"]  # a stranger's checkpoint does not say where we write
+    if not isinstance(wanted["columns"], Mapping | None):
+        raise ValueError(
+            f"data.columns={wanted['columns']}: expected {{text: …, label: …}}, or as in training"
+        )
     if wanted["columns"] is not None:
         if "columns" not in data["source"]:
             raise ValueError(f"data.columns: this run's data ({data['name']}) has no columns")
         data["source"]["columns"] = wanted["columns"]
-    if wanted["tokens_per_micro_batch"] is not None:
-        data["tokens_per_micro_batch"] = wanted["tokens_per_micro_batch"]
+    for name in ("tokens_per_micro_batch", "on_error"):
+        if wanted[name] is not None:
+            data[name] = wanted[name]
     if wanted["test"] is not None:
         if "test" not in data:
             raise ValueError(f"data.test: this run's data ({data['name']}) does not come from files")
@@ -104,23 +108,24 @@ def with_overrides(trained: Mapping[str, Any], config: Mapping[str, Any]) -> dic
     return changed
 
 
-def report(
-    scores: Mapping[str, float | None], task: Task, checkpoint: Path, config: Mapping[str, Any]
-) -> None:
-    """Writes scores and predictions under the name of the split, or of the file that stood in for it."""
+def name_of(config: Mapping[str, Any]) -> str:
+    """Of the files: the split's, or that of the file that stood in for it."""
     test = config["data"]["test"]
     file = [] if test is None else [slug(test)]
     which = [] if config["checkpoint"] == "best" else [config["checkpoint"]]
-    name = "_".join([config["split"], *file, *which])
-    folder = Path(config["output"] or run_folder_of(checkpoint) / "predictions")
-    write_records(folder / f"{name}.jsonl", task.records)
-    facts = {"checkpoint": str(checkpoint), "data.test": test, "scores": scores, **task.signatures()}
-    write_json(folder / f"{name}.json", facts)
+    return "_".join([config["split"], *file, *which])
+
+
+def report(place: Path, scores: Mapping[str, float | None], task: Task, facts: Mapping[str, object]) -> None:
+    """Writes predictions and scores to ``place``.jsonl and .json, and shows the scores."""
+    predictions = place.with_name(f"{place.name}.jsonl")
+    write_records(predictions, task.records)
+    write_json(place.with_name(f"{place.name}.json"), {**facts, **task.signatures()})
     for metric, value in scores.items():
         log.info("%-28s %s", metric, as_text(value))
     for signature, text in task.signatures().items():
         log.info("%-28s %s", signature, text)
-    log.info("%-28s %s", "predictions", folder / f"{name}.jsonl")
+    log.info("%-28s %s", "predictions", predictions)
 
 
 def slug(paths: object) -> str:

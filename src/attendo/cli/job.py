@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from attendo.cli.messages import mistake, wants_traceback
+from attendo.cli.messages import AlreadyTold, mistake, wants_traceback
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,19 @@ def job(function: Callable[[DictConfig], T]) -> Callable[[DictConfig], T]:
             sys.argv.insert(1, command)
         try:
             return function(config)
+        except SystemExit as end:
+            if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes exit code 1 of it
+                raise end.__context__ from None
+            if type(end).__name__ == "SIGTERMException":  # and exit code 0 of this one
+                log.warning("stopped by SIGTERM")
+                raise SystemExit(128 + signal.SIGTERM) from None
+            raise
         except Exception as error:
             message = None if wants_traceback() else mistake(error)
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 log.error("%s", message or error, exc_info=message is None)
+                if message is not None:
+                    raise AlreadyTold(message) from error
                 raise
             if message is None:
                 raise

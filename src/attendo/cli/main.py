@@ -2,16 +2,21 @@
 
 import importlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
+from io import TextIOWrapper
 
 import attendo
+from attendo.cli.console import discard_output
 from attendo.suggestions import did_you_mean
 
 COMMANDS = {
     "train": "train a model, keep the best checkpoint, test it",
     "evaluate": "score a trained model",
+    "predict": "label or translate new text",
+    "inspect": "look at the data and the model before training",
 }
 
 # Hydra's options (and their beginnings) that print something and run nothing.
@@ -28,7 +33,10 @@ examples:
   attendo train model=transformer                    the Transformer on built-in data
   attendo train data=labelled_texts data.train=reviews.tsv data.test=test.tsv
   attendo train -m seed=1,2,3 model/encoder=lstm,gru
+  attendo train resume=outputs/…                     go on with a run that was interrupted
   attendo evaluate run=outputs/…
+  attendo predict run=outputs/… input=new.txt output=answers.tsv
+  attendo inspect data=labelled_texts data.train=reviews.tsv
   attendo COMMAND --help                             options of a command
   eval "$(attendo -sc install=bash)"                 tab completion (bash)
 """
@@ -37,28 +45,65 @@ examples:
 def main() -> None:
     """Runs a command. Mistakes of the user become one message and exit code 2; ours keep their traceback."""
     from attendo.cli.completion import complete, is_completion
-    from attendo.cli.messages import composition_mistake, explain_errors, wants_traceback
+    from attendo.cli.messages import AlreadyTold, composition_mistake, explain_errors, wants_traceback
+    from attendo.cli.words import check_words, with_quotes
 
     if is_completion(sys.argv):
         complete(COMMANDS, app_of)
         return
+    use_any_terminal()
     command = take_command(sys.argv)
-    words = sys.argv[1:] = overrides_last(sys.argv[1:])
+    words = sys.argv[1:] = with_quotes(overrides_last(sys.argv[1:]))
     explain_errors()
     quiet_libraries()
     try:
         try:
+            check_words(command, words)
+            if command == "train" and any(word.startswith("resume=") for word in words):
+                from attendo.cli.resume import resumed
+
+                words = sys.argv[1:] = resumed(words)
             app_of(command, words)()
-        finally:
-            sys.stdout.flush()  # here, not when the program ends, so that a closed pipe is noticed
+        except SystemExit:
+            flush_output(is_told=True)
+            raise
+        flush_output(is_told=False)
     except BrokenPipeError:  # whoever reads us has seen enough, as in `attendo train --help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except AlreadyTold:
+        sys.exit(2)
     except Exception as error:
         message = None if wants_traceback() else composition_mistake(error, command, words)
         if message is None:
             raise
         print(f"error: {message}", file=sys.stderr)
+        flush_output(is_told=True)
         sys.exit(2)
+
+
+def flush_output(is_told: bool) -> None:
+    """Here, not when the program ends, where a closed pipe or a full disk would change its exit code.
+
+    Args:
+        is_told: whether what is wrong has been said, so that this need not be.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard_output()
+        if not is_told:
+            raise
+
+
+def use_any_terminal() -> None:
+    """Letters that the terminal's encoding lacks are shown as escapes; a width of 0 would show nothing."""
+    if os.environ.get("COLUMNS") == "0":
+        del os.environ["COLUMNS"]
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def app_of(command: str, words: list[str]) -> Callable[[], None]:
@@ -100,5 +145,12 @@ def overrides_last(words: list[str]) -> list[str]:
 
 def quiet_libraries() -> None:
     """Silences warnings of Lightning that do not apply to us."""
-    for pattern in (".*does not have many workers.*", ".*The number of training batches.*", ".*LeafSpec.*"):
+    for pattern in (
+        ".*does not have many workers.*",
+        ".*The number of training batches.*",
+        ".*LeafSpec.*",
+        "`ModelCheckpoint.* could not find the monitored key",  # at an epoch's end; we look for it
+        "Be aware that when using `ckpt_path`, callbacks",  # they were switched off for that
+        "Checkpoint directory .* exists and is not empty",  # a run that goes on
+    ):
         warnings.filterwarnings("ignore", pattern)

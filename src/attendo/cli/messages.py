@@ -2,18 +2,29 @@
 
 import os
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+)
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from attendo.cli.conf import CONF
+from attendo.cli.words import unreadable_word
 from attendo.suggestions import did_you_mean
 
 EXPLAINING = "ATTENDO_EXPLAINS_ERRORS"  # set for this process and those that it starts
+
+
+class AlreadyTold(Exception):
+    """Stands for a mistake in one job of a sweep, of which the user has read the message."""
 
 
 def wants_traceback() -> bool:
@@ -33,11 +44,19 @@ def mistake(error: BaseException) -> str | None:
         text = str(error)
     elif isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
-    elif isinstance(error, OSError) and error.errno is None:  # raised by us, with a message
-        text = str(error)
+    elif isinstance(error, OSError):  # without an errno it was raised by us, with a message
+        text = str(error) if error.errno is None else f"a file cannot be read or written: {error.strerror}"
     else:
         return None
-    return f"{text}\n(HYDRA_FULL_ERROR=1 shows where this was found)"
+    return text if is_ours(error) else f"{text}\n(HYDRA_FULL_ERROR=1 shows where this was found)"
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether attendo itself worded the message; that of a library may need its traceback."""
+    if isinstance(error.__cause__, InstantiationException) and error.__cause__.__cause__:
+        return is_ours(error.__cause__.__cause__)
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return not frames or str(frames[-1][0].f_globals.get("__name__")).partition(".")[0] == "attendo"
 
 
 def is_misconfiguration(error: BaseException) -> bool:
@@ -50,9 +69,12 @@ def composition_mistake(error: BaseException, command: str, words: Sequence[str]
     if isinstance(error, MissingConfigException):
         return missing_option(error)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException | HydraException):
-        key = wrong_key(error)
+        key, unreadable = wrong_key(error), unreadable_word(error)
+        if key or unreadable:
+            return unreadable or no_such_key(str(key), command, words)
         text = str(error).split("\nSee https://")[0].split("\nConfig search path")[0].strip()
-        return f"there is no key {key}.{nearest(key, command, words)}" if key else text
+        several = re.match(r"Ambiguous value for argument '(.*?)=(.*)'\n", text)
+        return several_values(*map(str, several.groups())) if several else text
     if "Config group override must be" in str(error):
         groups_set_to_null = [word for word in words if word.endswith("=null") and "." not in word]
         return f"{', '.join(groups_set_to_null)}: choose an option, or leave the group out: ~GROUP"
@@ -62,6 +84,13 @@ def composition_mistake(error: BaseException, command: str, words: Sequence[str]
         advice = "choose another: hydra.run.dir=…"
         return f"the run folder {error.filename} cannot be made: {error.strerror}; {advice}"
     return mistake(error)
+
+
+def several_values(key: str, values: str) -> str:
+    return (
+        f"{key}={values}: found several values, expected one; -m runs a job with each of them, a list is "
+        f"""{key}=[{values}], and one text with commas is "{key}='{values}'\""""
+    )
 
 
 def missing_option(error: MissingConfigException) -> str:
@@ -81,18 +110,26 @@ def wrong_key(error: BaseException) -> str | None:
     return found.group(1) if found else None
 
 
-def nearest(key: str, command: str, words: Sequence[str]) -> str:
-    """The nearest spelling of a key's first unknown part, among the names beside it or the groups."""
+def no_such_key(key: str, command: str, words: Sequence[str]) -> str:
+    """Names the key's first unknown part, and the nearest of the names beside it or the groups."""
     node = composed = composed_without(key, command, words)
+    beginning = ""
     for name in key.split("."):
         choices = [str(choice) for choice in node]
         if name not in choices:
             near = did_you_mean(name, [*choices, *groups()] if name == key else choices)
-            return had_by_options(key) or near or had_elsewhere(key, composed)
+            if near == did_you_mean(name, [name]):  # a group that other commands have
+                near = f" Those of {command} are {', '.join(choices)}."
+            return f"there is no key {key}.{had_by_options(key) or near or had_elsewhere(key, composed)}"
+        beginning = f"{beginning}.{name}".lstrip(".")
         if not isinstance(node[name], DictConfig):
-            break
+            whole = f"{beginning}={{{key.removeprefix(f'{beginning}.')}: …}}"
+            return (
+                f"there is no key {key}: {beginning} has none of its own. Give it as a whole, as in {whole}"
+            )
         node = node[name]
-    return ""
+    inner = [str(name) for name in node]
+    return f"{key}: has keys of its own ({', '.join(inner)}), which are set one by one"
 
 
 def had_by_options(key: str) -> str:

@@ -5,15 +5,15 @@ from typing import Any
 
 from hydra.utils import get_class
 
-from attendo.checkpoint import build_model
+from attendo.checkpoint import build_model, check_fits, checkpoint_of, named_rows, read_checkpoint
 from attendo.cli.building import build_optimization, build_task, building
 from attendo.data import PreparedData
 from attendo.optim import parameter_groups
+from attendo.predictor import PRECISIONS
 from attendo.suggestions import did_you_mean
 from attendo.tasks import Task
 from attendo.tokenization import train_character
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # others would have Lightning write into frozen batches
 REPLACED = {
     "gradient_clip_val": "clipping=norm or clipping=value",
     "gradient_clip_algorithm": "clipping=norm or clipping=value",
@@ -48,8 +48,12 @@ def rehearse(config: Mapping[str, Any], roles: Sequence[str]) -> None:
         model = build_model(config["model"], data.tokenizers, labels)
     optimization = build_optimization(config)
     build_task(config, model, data, optimization)
+    if config["init_from"] is not None and config["resume"] is None:
+        _, weights = read_checkpoint(checkpoint_of(config["init_from"], key="init_from"))
+        check_fits(model, named_rows(model, config["model"], data.tokenizers, labels), weights)
+    groups = parameter_groups(model, optimization.learning_rates)
     try:
-        optimizer = optimization.optimizer(parameter_groups(model))
+        optimizer = optimization.optimizer(groups)
     except (ValueError, TypeError) as error:
         raise ValueError(f"optimizer: {error}") from error
     optimization.schedule(optimizer, MANY_STEPS)

@@ -1,24 +1,34 @@
 """The files that a run leaves behind."""
 
 import json
+import logging
 import math
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 import attendo
+from attendo.checkpoint import write_durably
 from attendo.cli.conf import CONF, PACKAGE
+from attendo.data import SkippedRow
+
+log = logging.getLogger(__name__)
+
+RESOLVER = re.compile(r"\$\{\s*[\w.]+:")  # ${oc.env:…}, ${hydra:…}: what the surroundings say
 
 PACKAGES = (
     "torch",
@@ -33,28 +43,49 @@ PACKAGES = (
 
 
 @rank_zero_only
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, resumes: bool) -> None:
     """Raises ValueError if the run folder holds another run, or cannot be made or written."""
-    if (folder / "config.yaml").exists():
-        raise ValueError(f"{folder} holds a run already: leave hydra.run.dir out, or name another folder")
+    if (folder / "config.yaml").exists() and not resumes:
+        raise ValueError(
+            f"{folder} holds a run already: leave hydra.run.dir out, name another folder, or go on with that "
+            "run: resume=auto"
+        )
+    probe(folder, "the run folder")
+
+
+def probe(folder: Path, what: str) -> None:
+    """Makes a folder; raises ValueError if it cannot be made or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.write_bytes(b"attendo")
-        probe.unlink()
+        file = folder / ".writable"
+        file.write_bytes(b"attendo")
+        file.unlink()
     except OSError as error:
-        raise ValueError(f"the run folder {folder} cannot be written: {error}") from error
+        raise ValueError(f"{what} {folder} cannot be written: {error}") from error
 
 
 @rank_zero_only
-def write_config(folder: Path, config: Mapping[str, Any], overrides: object) -> None:
-    """config.yaml, which repeats the run by itself, and overrides.yaml, which says what was typed.
+def write_words(folder: Path, words: Sequence[str]) -> None:
+    """overrides.yaml: the words that the run was started with."""
+    write_text(folder / "overrides.yaml", yaml.safe_dump(list(words), allow_unicode=True))
 
+
+@rank_zero_only
+def write_config(folder: Path, config: DictConfig, settings: Mapping[str, Any]) -> None:
+    """config.yaml, which repeats the run by itself. A folder that has it is a run's.
+
+    Where one key refers to another, config.yaml does, too: whoever changes the one changes the other.
     Relative paths of data stay as they were given, so the repetition starts in the same folder.
+
+    Args:
+        config: as composed.
+        settings: the same, resolved.
     """
-    own = {name: value for name, value in config.items() if name != "run_dir"}
+    plain = as_repeatable(OmegaConf.to_container(config, resolve=False), settings, str(settings["run_dir"]))
+    own = {name: value for name, value in plain.items() if name != "run_dir"}
     repeat = {
         **own,
+        "resume": None,
         "run_dir": "${hydra:runtime.output_dir}",
         "defaults": [
             "_self_",
@@ -63,27 +94,30 @@ def write_config(folder: Path, config: Mapping[str, Any], overrides: object) -> 
         ],
         "hydra": yaml.safe_load((Path(CONF) / "train.yaml").read_text(encoding="utf-8"))["hydra"],
     }
-    text = yaml.safe_dump(
-        relative_to_run(repeat, str(config["run_dir"])), sort_keys=False, allow_unicode=True
-    )
+    text = yaml.safe_dump(repeat, sort_keys=False, allow_unicode=True)
     here, there = shlex.quote(str(Path.cwd())), shlex.quote(str(folder))
     header = f"# Repeat this run: cd {here} && attendo train --config-dir {there} --config-name config\n"
-    (folder / "config.yaml").write_text(header + text, encoding="utf-8")
-    (folder / "overrides.yaml").write_text(yaml.safe_dump(overrides, allow_unicode=True), encoding="utf-8")
+    write_text(folder / "config.yaml", header + text)
 
 
-def relative_to_run(value: Any, run_dir: str) -> Any:
-    """Paths inside the run folder, written so that a repetition has its own."""
-    if isinstance(value, Mapping):
-        return {name: relative_to_run(inner, run_dir) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [relative_to_run(inner, run_dir) for inner in value]
-    return value.replace(run_dir, "${run_dir}") if isinstance(value, str) else value
+def as_repeatable(composed: Any, resolved: Any, run_dir: str) -> Any:
+    """Values as they are now, but references to other keys and paths inside the run folder as references."""
+    if isinstance(resolved, Mapping):
+        within = composed if isinstance(composed, Mapping) else resolved
+        return {name: as_repeatable(within[name], value, run_dir) for name, value in resolved.items()}
+    if isinstance(resolved, list):
+        parts = composed if isinstance(composed, list) else resolved
+        return [as_repeatable(*pair, run_dir) for pair in zip(parts, resolved, strict=True)]
+    if isinstance(composed, str) and "${" in composed and not RESOLVER.search(composed):
+        return composed
+    return resolved.replace(run_dir, "${run_dir}") if isinstance(resolved, str) else resolved
 
 
 @rank_zero_only
 def write_environment(folder: Path) -> None:
-    """environment.json: versions, hardware, git revision."""
+    """environment.json: versions, hardware, git revision; of every start of a run that was resumed."""
+    file = folder / "environment.json"
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     facts = {
         "attendo": attendo.__version__,
         "python": platform.python_version(),
@@ -97,7 +131,8 @@ def write_environment(folder: Path) -> None:
         "git_revision": git_revision(),
         "command": sys.argv,
     }
-    write_json(folder / "environment.json", facts)
+    earlier = {"earlier_starts": [*before.pop("earlier_starts", []), before]} if before else {}
+    write_json(file, {**facts, **earlier})
 
 
 def git_revision() -> str | None:
@@ -113,7 +148,12 @@ def git_revision() -> str | None:
 
 @rank_zero_only
 def write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    write_durably(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 @rank_zero_only
@@ -123,6 +163,18 @@ def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     with open(path, "w", encoding="utf-8") as file:
         for record in records:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+@rank_zero_only
+def write_skipped(path: Path, rows: Sequence[SkippedRow]) -> None:
+    """A line for every bad row that was left out (split, place, problem), and a warning with their number."""
+    if not rows:
+        return
+    fields = [("split", "where", "problem"), *((row.split, row.where, row.problem) for row in rows)]
+    lines = ("\t".join(" ".join(field.split()) for field in line) for line in fields)
+    write_text(path, "".join(f"{line}\n" for line in lines))
+    for split, count in Counter(row.split for row in rows).items():
+        log.warning("%s bad %s rows were left out, see %s", f"{count:,}", split, os.path.relpath(path))
 
 
 def numbers(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float | None]:

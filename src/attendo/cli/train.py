@@ -1,10 +1,8 @@
 """attendo train"""
 
 import logging
-import os
-import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,17 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
-from attendo.checkpoint import Contents, StoreContents, build_model
+from attendo.analysis import own_parameters, summary
+from attendo.checkpoint import (
+    Contents,
+    Interrupted,
+    StoreContents,
+    build_model,
+    checkpoint_of,
+    named_rows,
+    read_checkpoint,
+    transfer,
+)
 from attendo.cli.building import (
     build_batch_sizes,
     build_optimization,
@@ -27,18 +35,19 @@ from attendo.cli.building import (
 )
 from attendo.cli.check import check
 from attendo.cli.conf import CONF
+from attendo.cli.curves import build_loggers, carry_over
 from attendo.cli.job import job
+from attendo.cli.outcome import Outcome, ended, finish, shown
 from attendo.cli.rehearsal import rehearse
+from attendo.cli.resume import ANEW, newest_checkpoint
 from attendo.cli.run_folder import (
-    as_number,
-    as_text,
     check_writable,
-    numbers,
     write_config,
     write_environment,
-    write_json,
-    write_records,
+    write_skipped,
+    write_words,
 )
+from attendo.cli.same_run import Saved, check_same_data, check_same_run, data_hash
 from attendo.data import PreparedData, TextDataModule
 from attendo.tasks import Task
 
@@ -49,102 +58,119 @@ log = logging.getLogger(__name__)
 @job
 def main(config: DictConfig) -> float | None:
     """Returns the monitored metric at its best, for sweeps."""
+    words = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    assert isinstance(words, list)
+    return start(config, words).best
+
+
+def start(config: DictConfig, words: Sequence[str]) -> Outcome:
+    """Trains into a run folder, from the start or from where the run stands.
+
+    Args:
+        config: as composed.
+        words: the overrides that were typed.
+    """
     settings = check(config)
-    folder = Path(settings["run_dir"])
-    check_writable(folder)
-    write_config(folder, settings, OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False))
-    return train(settings)
+    folder, resume = Path(settings["run_dir"]), settings["resume"]
+    check_writable(folder, resumes=resume is not None)
+    use_threads(settings["threads"])
+    if settings["seed"] < 0:
+        raise ValueError(f"seed={settings['seed']}: expected 0 or more")
+    if resume in (None, ANEW):
+        write_words(folder, words)
+        describe_run(folder, config, settings)
+        return run(prepare(settings, None), settings)
+    if not Path(resume).is_file():
+        raise ValueError(f"resume={resume}: give it as a word of the command, attendo train resume=…")
+    saved = Saved.read(Path(resume))
+    check_same_run(saved.contents.config, settings)
+    saved.check_goes_on(settings["trainer"])
+    is_asked_for_more = any(not word.startswith("resume=") for word in words)
+    is_newest = newest_checkpoint(folder) == saved.path
+    if (folder / "metrics.json").is_file() and is_newest and not is_asked_for_more:
+        log.info("%s has ended; trainer.max_epochs=… trains it longer", folder)
+        return ended(folder, settings)
+    ready = prepare(settings, saved)
+    describe_run(folder, config, settings)  # only now, when nothing can be refused any more
+    (folder / "metrics.json").unlink(missing_ok=True)  # it says that a run has ended
+    carry_over(ready.trainer.loggers, saved.steps)
+    log.info("going on after step %s, from %s", f"{saved.steps:,}", shown(saved.path))
+    return run(ready, settings)
 
 
-def train(config: Mapping[str, Any]) -> float | None:
-    """Trains, tests, and leaves a run folder behind.
+def describe_run(folder: Path, config: DictConfig, settings: Mapping[str, Any]) -> None:
+    write_config(folder, config, settings)
+    write_environment(folder)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Everything that training needs, built and checked.
+
+    Attributes:
+        saved: the checkpoint that the run goes on from; None from the start.
+    """
+
+    trainer: pl.Trainer
+    task: Task
+    module: TextDataModule
+    contents: StoreContents
+    saved: Saved | None
+
+
+def prepare(config: Mapping[str, Any], saved: Saved | None) -> Ready:
+    """Builds what trains, and reads the data.
 
     Args:
         config: checked and resolved; plain containers.
+        saved: the checkpoint that the run goes on from; None from the start.
 
-    Returns:
-        The monitored metric at its best, or None if it was never measured.
+    Raises:
+        ValueError: whatever of the configuration or the data is wrong.
     """
-    use_threads(config["threads"])
-    if config["seed"] < 0:
-        raise ValueError(f"seed={config['seed']}: expected 0 or more")
-    write_environment(Path(config["run_dir"]))
     preparation, sizes = build_preparation(config["data"]), build_batch_sizes(config["data"])
     tokenizer_trainers = build_tokenizer_trainers(config)
     rehearse(config, preparation.source.roles)
-    trainer = build_trainer(config)  # the last thing that can refuse the user's words
+    loggers = build_loggers(config, saved.steps if saved else None)
+    trainer = build_trainer(config, loggers)  # the last thing that can refuse the user's words
     data = preparation.train(tokenizer_trainers)
-    describe(data)
+    if saved:
+        check_same_data(saved.contents, data, config)
+    write_skipped(Path(config["run_dir"]) / "skipped.tsv", data.skipped)
+    say(summary(data))
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     model = build_model(config["model"], data.tokenizers, data.labels)
-    log.info("%s: %s parameters", type(model).__name__, parameter_counts(model))
+    parts = ", ".join(f"{name} {count:,}" for name, count in own_parameters(model).items() if count)
+    say([f"{type(model).__name__}: {sum(p.numel() for p in model.parameters()):,} parameters ({parts})"])
+    if config["init_from"] is not None and saved is None:
+        start_from(config, model, data)
     task = build_task(config, model, data, build_optimization(config))
-    module = TextDataModule(data, sizes, config["seed"])
-    trainer.callbacks.append(StoreContents(Contents(dict(config), data.tokenizers, data.labels)))  # type: ignore[attr-defined]
-    trainer.fit(task, datamodule=module, weights_only=True)
-    return finish(config, trainer, task, module)
+    if config["freeze"]:
+        say([f"frozen: {task.optimization.freezing.describe(model)}"])
+    contents = StoreContents(Contents(dict(config), data.tokenizers, data.labels, data_hash(data)))
+    trainer.callbacks.append(contents)  # type: ignore[attr-defined]
+    return Ready(trainer, task, TextDataModule(data, sizes, config["seed"]), contents, saved)
 
 
-def describe(data: PreparedData) -> None:
-    for name, split in data.splits.items():
-        cut = f", {split.too_long:,} longer than data.max_length" if split.too_long else ""
-        log.info("%-10s %9s rows%s", name, f"{len(split):,}", cut)
-    sizes = {role: len(tokenizer) for role, tokenizer in data.tokenizers.items()}
-    log.info("%-10s %s", "vocabulary", ", ".join(f"{role} {size:,}" for role, size in sizes.items()))
-    if data.labels:
-        log.info("%-10s %s", "classes", ", ".join(data.labels[:20]) + (" …" if len(data.labels) > 20 else ""))
+def start_from(config: Mapping[str, Any], model: torch.nn.Module, data: PreparedData) -> None:
+    """Gives a new model the weights of an earlier one, as far as they fit, and says which those are."""
+    path = checkpoint_of(config["init_from"], key="init_from")
+    rows = named_rows(model, config["model"], data.tokenizers, data.labels)
+    say([f"starting from {shown(path)}", *transfer(model, rows, *read_checkpoint(path)).lines()])
 
 
-def parameter_counts(model: torch.nn.Module) -> str:
-    """All of a model's parameters, and those of each part; tied ones count where they come first."""
-    seen: set[int] = set()
-    counts = {}
-    for name, part in model.named_children():
-        new = {id(p): p.numel() for p in part.parameters() if id(p) not in seen}
-        seen.update(new)
-        counts[name] = sum(new.values())
-    parts = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-    return f"{sum(p.numel() for p in model.parameters()):,} ({parts})"
-
-
-def finish(
-    config: Mapping[str, Any], trainer: pl.Trainer, task: Task, module: TextDataModule
-) -> float | None:
-    """Tests the best checkpoint, writes the scores, and says where everything is."""
-    folder = Path(config["run_dir"])
-    metric = config["monitor"]["metric"]
-    path, best = None, None
-    for saver in trainer.checkpoint_callbacks:
-        if isinstance(saver, pl.callbacks.ModelCheckpoint):
-            path, best = saver.best_model_path or None, as_number(saver.best_model_score)
-    scores: dict[str, Any] = {
-        "training": numbers(trainer.callback_metrics),
-        "best": {metric: best},
-        "test": {},
-    }
-    if config["test"] and "test" in module.data.splits:
-        trainer.test(task, datamodule=module, ckpt_path=path, verbose=False, weights_only=True)
-        scores["test"] = numbers(trainer.callback_metrics, "test/")
-        write_records(folder / "predictions" / "test.jsonl", task.records)
-    scores.update(task.signatures())
-    write_json(folder / "metrics.json", scores)
-    say_goodbye(scores, folder)
-    return best
+def run(ready: Ready, config: Mapping[str, Any]) -> Outcome:
+    """Trains, tests, and leaves the run folder complete."""
+    checkpoint = ready.saved.path if ready.saved else None
+    try:
+        ready.trainer.fit(ready.task, datamodule=ready.module, ckpt_path=checkpoint, weights_only=True)
+    except Interrupted:
+        say([f"to go on: attendo train resume={shown(Path(config['run_dir']))}"])
+        raise
+    return finish(config, ready.trainer, ready.task, ready.module, ready.contents.metrics)
 
 
 @rank_zero_only
-def say_goodbye(scores: Mapping[str, Any], folder: Path) -> None:
-    results = scores["test"] or {f"best {name}": value for name, value in scores["best"].items()}
-    lines = [(name, as_text(value)) for name, value in results.items()]
-    if "bleu_signature" in scores:
-        lines.append(("BLEU signature", scores["bleu_signature"]))
-    shown = Path(os.path.relpath(folder))
-    lines += [("run folder", str(shown)), ("to look inside", f"{tensorboard()} --logdir {shown}")]
-    for name, value in lines:
-        log.info("%-28s %s", name, value)
-
-
-def tensorboard() -> str:
-    """TensorBoard's command; with its path where the environment is not activated."""
-    beside = Path(sys.executable).parent / "tensorboard"
-    return "tensorboard" if shutil.which("tensorboard") or not beside.exists() else os.path.relpath(beside)
+def say(lines: Iterable[str]) -> None:
+    for line in lines:
+        log.info("%s", line)

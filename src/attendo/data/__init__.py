@@ -5,6 +5,7 @@ from attendo.data.batching import BatchSizes
 from attendo.data.datamodule import TextDataModule
 from attendo.data.lengths import LengthPolicy
 from attendo.data.preparation import Preparation, PreparedData, Split
+from attendo.data.reading import SkippedRow
 from attendo.data.splits import SplitPolicy
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Preparation",
     "PreparedData",
     "Seq2SeqBatch",
+    "SkippedRow",
     "Split",
     "SplitPolicy",
     "TextDataModule",

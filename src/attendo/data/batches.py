@@ -99,7 +99,6 @@ def collate_seq2seq(split: Split, rows: Rows, is_filler: bool, with_raw: bool) -
     source = torch.from_numpy(split.ids.columns["source"].padded(rows, PAD, end=EOS))
     targets = torch.from_numpy(split.ids.columns["target"].padded(rows, PAD, end=EOS))
     source_is_padding, target_is_padding = source == PAD, targets == PAD
-    beginning = torch.full((len(rows), 1), BOS)
     target_tokens = targets.numel() - int(target_is_padding.sum())
     return Seq2SeqBatch(
         weight=weights(rows, is_filler),
@@ -111,10 +110,16 @@ def collate_seq2seq(split: Split, rows: Rows, is_filler: bool, with_raw: bool) -
         target_count=0 if is_filler else target_tokens,
         source=source,
         source_is_padding=source_is_padding,
-        target_inputs=torch.cat([beginning, targets[:, :-1]], dim=1).masked_fill(target_is_padding, PAD),
+        target_inputs=decoder_inputs(targets),
         targets=targets,
         target_is_padding=target_is_padding,
     )
+
+
+def decoder_inputs(targets: Int[Tensor, "batch target"]) -> Int[Tensor, "batch target"]:
+    """What the decoder reads to answer with each target token: BOS, then the targets one place later."""
+    beginning = torch.full_like(targets[:, :1], BOS)
+    return torch.cat([beginning, targets[:, :-1]], dim=1).masked_fill(targets == PAD, PAD)
 
 
 def weights(rows: Rows, is_filler: bool) -> Tensor:

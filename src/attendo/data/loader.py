@@ -33,6 +33,13 @@ class StepLoader(Generic[T]):
     def __len__(self) -> int:
         return self.steps
 
+    def state_dict(self) -> dict[str, object]:
+        """Nothing. Lightning asks, and takes a loader without an answer for one that cannot be resumed."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Nothing."""
+
     def __iter__(self) -> Iterator[T]:  # a generator: nothing runs before the first next()
         epoch, start, end = self.place()
         ready: queue.Queue[T | BaseException] = queue.Queue(self.ahead)

@@ -1,17 +1,13 @@
 """From raw text to tables of token ids: read, divided, tokenized and encoded once, then mapped."""
 
-import hashlib
 import inspect
 import json
 import logging
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import metadata
-from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +15,22 @@ from numpy.typing import NDArray
 import attendo
 from attendo.data.cache import cached_folder, content_key
 from attendo.data.lengths import LengthPolicy
+from attendo.data.reading import (
+    OnError,
+    RawSplit,
+    SkippedRow,
+    TextReader,
+    UnicodeForm,
+    key_of_part,
+    normalised,
+)
 from attendo.data.sources import SPLITS, Source
 from attendo.data.splits import SplitPolicy
 from attendo.data.tables import IdTable, IdTableWriter, Rows, TextTable
-from attendo.suggestions import did_you_mean
 from attendo.tokenization import UNK, Tokenizer
 
 log = logging.getLogger(__name__)
 
-UnicodeForm = Literal["NFC", "NFD", "NFKC", "NFKD"]
 TokenizerTrainer = partial[Tokenizer]
 Tokenizers = dict[str, Tokenizer]  # role → tokenizer; one object for both sides where the vocabulary is joint
 
@@ -37,12 +40,14 @@ class Split:
     """One split, encoded.
 
     Attributes:
-        texts: raw texts of all the source's rows; ``ids.rows`` are the split's.
+        origin: the source's split that its rows come from.
+        texts: raw texts of all of ``origin``'s usable rows; ``ids.rows`` are the split's.
         labels: class of each row, or None for pairs.
         too_long: rows that were cut or left out by the length policy.
     """
 
     name: str
+    origin: str
     texts: TextTable
     ids: IdTable
     labels: NDArray[np.int64] | None
@@ -63,29 +68,12 @@ class PreparedData:
     splits: Mapping[str, Split]
     tokenizers: Tokenizers
     labels: list[str]  # class names in the order of their ids; empty for pairs
+    skipped: Sequence[SkippedRow] = ()  # bad rows that data.on_error=skip left out, of all splits
 
     @property
     def is_labelled(self) -> bool:
         """Labelled texts, not pairs."""
         return bool(self.labels)
-
-
-@dataclass(frozen=True)
-class RawSplit:
-    """One split before it is encoded.
-
-    Attributes:
-        origin: the source's split that its rows come from.
-        texts: all texts of ``origin``.
-        rows: the split's own among them.
-        key: hash of what it contains.
-    """
-
-    name: str
-    origin: str
-    texts: TextTable
-    rows: Rows
-    key: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +87,7 @@ class Preparation:
         unicode: normal form that every text is brought to, or None to leave it as it is.
         labels: class names in the order of their ids, or None for the training split's names, sorted.
         cache_dir: folder of the tables; safe to delete.
+        on_error: what a bad row does: "error" refuses it, "skip" leaves it out.
     """
 
     source: Source
@@ -107,6 +96,11 @@ class Preparation:
     unicode: UnicodeForm | None
     labels: Sequence[str] | None
     cache_dir: Path
+    on_error: OnError = "error"
+
+    @cached_property
+    def reader(self) -> TextReader:
+        return TextReader(self.source, self.unicode, self.on_error, self.cache_dir)
 
     @property
     def text_roles(self) -> tuple[str, ...]:
@@ -123,14 +117,17 @@ class Preparation:
         """
         self.check_roles(trainers)
         raw = self.divided()
-        tokenizers = self.trained_tokenizers(trainers, raw["train"])
         labels = self.label_names(raw["train"])
-        splits = {name: self.encoded(raw[name], tokenizers, labels) for name in SPLITS if name in raw}
+        raw = {name: self.with_known_labels(raw[name], labels) for name in SPLITS if name in raw}
+        tokenizers = self.trained_tokenizers(trainers, raw["train"])
+        splits = {name: self.encoded(part, tokenizers, labels) for name, part in raw.items()}
         if len(splits["train"]) == 0:
             raise ValueError(
-                f"no training row is left: all are longer than data.max_length={self.lengths.max_length}"
+                "data.train: no training row is left: all are longer than "
+                f"data.max_length={self.lengths.max_length}"
             )
-        return PreparedData(splits, tokenizers, labels)
+        skipped = [row for part in raw.values() for row in part.skipped]
+        return PreparedData(splits, tokenizers, labels, skipped)
 
     def evaluate(self, split: str, tokenizers: Tokenizers, labels: list[str]) -> PreparedData:
         """The table of one split, with the tokenizers and labels of a trained model."""
@@ -138,7 +135,8 @@ class Preparation:
         raw = {split: self.whole_split(split)} if self.source.has(split) else self.divided()
         if split not in raw:
             raise ValueError(f"the data has no {split} split; it has {', '.join(sorted(raw))}")
-        return PreparedData({split: self.encoded(raw[split], tokenizers, labels)}, tokenizers, labels)
+        part = self.with_known_labels(raw[split], labels)
+        return PreparedData({split: self.encoded(part, tokenizers, labels)}, tokenizers, labels, part.skipped)
 
     def check_roles(self, tokenizers: Mapping[str, object]) -> None:
         """Raises ValueError unless every text has its tokenizer, and every tokenizer its texts."""
@@ -154,42 +152,38 @@ class Preparation:
             raise ValueError("data.train is missing: there is nothing to train on")
         named = [name for name in SPLITS if self.source.has(name)]
         for name in named:  # every mistake in a name before the first split is read
-            self.source.check(name)
+            self.reader.begin(name)
         raw = {name: self.whole_split(name) for name in named}
         whole = raw["train"]
         labels = whole.texts.texts("label", whole.rows) if "label" in self.source.roles else None
         parts = self.splits.divide(
             len(whole.rows), labels, has_validation="validation" in raw, has_test="test" in raw
         )
-        for name, rows in parts.items():
-            key = content_key(whole.key, hashlib.blake2b(rows.tobytes()).hexdigest())
-            raw[name] = RawSplit(name, "train", whole.texts, rows, key)
+        for name, places in parts.items():
+            rows = whole.rows[places]
+            skipped = whole.skipped if name == "train" else ()
+            raw[name] = RawSplit(name, "train", whole.texts, rows, key_of_part(whole, rows), skipped)
         return raw
 
     def whole_split(self, name: str) -> RawSplit:
         """All rows of one of the source's own splits."""
-        self.source.check(name)
-        key = content_key("texts", self.source.fingerprint(name), self.unicode)
-        texts = self.text_table(name, key)
-        return RawSplit(name, name, texts, np.arange(len(texts), dtype=np.int64), key)
+        raw = self.reader.read(name)
+        if self.labels is None or "label" not in self.source.roles:
+            return raw
+        names = [normalised(name, self.unicode) for name in self.labels]
+        return self.reader.with_labels(raw, names, "is not in data.labels")
 
-    def text_table(self, split: str, key: str) -> TextTable:
-        def build(folder: Path) -> None:
-            log.info("reading the %s texts", split)
-            rows = (list(map(self.normalised, row.fields)) for row in self.source.rows(split))
-            TextTable.write(folder / "texts.arrow", self.source.roles, rows)
+    def with_known_labels(self, raw: RawSplit, labels: Sequence[str]) -> RawSplit:
+        """The split with those rows only whose label training had."""
+        return self.reader.with_labels(raw, labels, "does not occur in training") if labels else raw
 
-        return TextTable.open(cached_folder(self.cache_dir, key, build) / "texts.arrow")
-
-    def normalised(self, text: str) -> str:
-        return unicodedata.normalize(self.unicode, text) if self.unicode else text
+    def places(self, split: Split, rows: Rows) -> Sequence[str]:
+        """File and line of some of a split's rows."""
+        return self.reader.places(split.origin, split.ids.rows[rows])
 
     def where(self, raw: RawSplit, row: int) -> str:
-        """Place of a row of the text table, for error messages.
-
-        Read from the source: a table may have been cached when the same file had another name.
-        """
-        return next(islice(self.source.rows(raw.origin), row, None)).where
+        """Place of a row of the text table, for messages."""
+        return self.reader.places(raw.origin, np.array([row]))[0]
 
     def trained_tokenizers(self, trainers: Mapping[str, TokenizerTrainer], raw: RawSplit) -> Tokenizers:
         tokenizers: Tokenizers = {}
@@ -217,15 +211,16 @@ class Preparation:
         """Class names in the order of their ids."""
         if "label" not in self.source.roles:
             return []
-        found = sorted(set(raw.texts.texts("label", raw.rows)))
-        names = found if self.labels is None else [self.normalised(name) for name in self.labels]
+        if self.labels is None:
+            names = sorted(set(raw.texts.texts("label", raw.rows)))
+        else:
+            names = [normalised(name, self.unicode) for name in self.labels]
         if len(set(names)) < len(names):
             raise ValueError(f"data.labels={names}: expected every class once")
-        missing = [name for name in found if name not in names]
-        if missing:
-            raise ValueError(f"data.labels={names} lacks {missing}, which the training rows have")
         if len(names) < 2:
-            raise ValueError(f"the training rows have one class only, {names}; expected two or more")
+            raise ValueError(
+                f"data.train: the training rows have one class only, {names}; expected two or more"
+            )
         return names
 
     def encoded(self, raw: RawSplit, tokenizers: Tokenizers, labels: list[str]) -> Split:
@@ -246,8 +241,8 @@ class Preparation:
         folder = cached_folder(self.cache_dir, content_key("ids", raw.key, policy, parts), build)
         ids = IdTable.open(folder, roles)
         counts: dict[str, int] = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
-        codes = self.label_codes(raw, ids.rows, labels) if labels else None
-        return Split(raw.name, raw.texts, ids, codes, counts["too_long"])
+        codes = label_codes(raw.texts.texts("label", ids.rows), labels) if labels else None
+        return Split(raw.name, raw.origin, raw.texts, ids, codes, counts["too_long"])
 
     def encoded_chunks(
         self, raw: RawSplit, tokenizers: Tokenizers
@@ -268,19 +263,8 @@ class Preparation:
             ids = [[sides[side] for sides in kept] for side in range(len(encoded))]
             yield rows[is_kept], ids, sum(was_long for _, was_long in fitted)
 
-    def label_codes(self, raw: RawSplit, rows: Rows, labels: list[str]) -> NDArray[np.int64]:
-        """Class ids of some rows.
 
-        Raises:
-            ValueError: a label that training did not have, with its file and line.
-        """
-        codes = {name: code for code, name in enumerate(labels)}
-        names = raw.texts.texts("label", rows)
-        for row, name in zip(rows, names, strict=True):
-            if name not in codes:
-                shown = ", ".join(labels[:20]) + (" …" if len(labels) > 20 else "")
-                raise ValueError(
-                    f"{self.where(raw, int(row))}: label {name!r} does not occur in training "
-                    f"(classes: {shown}).{did_you_mean(name, labels)}"
-                )
-        return np.array([codes[name] for name in names], np.int64)
+def label_codes(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Class ids of some rows."""
+    codes = {name: code for code, name in enumerate(labels)}
+    return np.array([codes[name] for name in names], np.int64)

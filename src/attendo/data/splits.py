@@ -52,7 +52,8 @@ class SplitPolicy:
             ValueError: a test file beside cross-validation, a class too small to be divided, or nothing left.
         """
         generator = np.random.default_rng([self.split_seed, count])
-        strata = np.zeros(count, np.int64) if labels is None else np.unique(labels, return_inverse=True)[1]
+        numbers = {name: number for number, name in enumerate(sorted(set(labels or ())))}
+        strata = np.array([numbers[name] for name in labels] if labels is not None else [0] * count, np.int64)
         order = stratified_order(strata, generator)
         parts: dict[str, Rows] = {}
         if self.folds is not None:
@@ -63,11 +64,15 @@ class SplitPolicy:
             order = np.delete(order, np.s_[self.fold :: self.folds])
         if not has_validation and self.validation_fraction > 0:
             size = min(len(order), max(1, round(self.validation_fraction * len(order))))
-            places = np.floor((np.arange(size) + 0.5) * len(order) / size).astype(np.int64)
-            parts["validation"] = np.sort(order[places])
-            order = np.delete(order, places)
+            is_alone = np.bincount(strata[order])[strata[order]] == 1
+            spare = order if is_alone.all() else order[~is_alone]  # a class's only row is there to learn from
+            places = np.floor((np.arange(size) + 0.5) * len(spare) / size).astype(np.int64)
+            parts["validation"] = np.unique(spare[places])
+            order = order[~np.isin(order, parts["validation"])]
         if len(order) == 0:
-            raise ValueError(f"no row is left to train on: {count} in all, held out: {sizes(parts)}")
+            raise ValueError(
+                f"data.train: no row is left to train on: {count} in all, held out: {sizes(parts)}"
+            )
         return {**parts, "train": np.sort(order)}
 
 

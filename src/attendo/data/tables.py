@@ -97,7 +97,7 @@ class IdTableWriter:
         for path, dtype, lengths, column in zip(self.paths, self.dtypes, self.lengths, columns, strict=True):
             lengths.append(np.fromiter(map(len, column), np.int64, len(column)))
             with open(path, "ab") as file:  # never left open, whatever stops the encoding
-                np.fromiter(chain.from_iterable(column), dtype, int(lengths[-1].sum())).tofile(file)
+                file.write(np.fromiter(chain.from_iterable(column), dtype, int(lengths[-1].sum())).data)
 
     def finish(self) -> None:
         arrays: list[pa.Array] = [pa.array(concatenated(self.rows))]

@@ -1,7 +1,8 @@
-"""Schedules, parameter groups, gradient clipping."""
+"""Schedules, parameter groups, freezing, gradient clipping."""
 
 from attendo.optim.clipping import Clip, ClipBounds, ClipNorm, ClipValue
-from attendo.optim.parameter_groups import parameter_groups
+from attendo.optim.freezing import Freezing
+from attendo.optim.parameter_groups import parameter_groups, scale_rates
 from attendo.optim.schedules import ScheduleFactory, constant, cosine, inverse_sqrt, linear, noam, plateau
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "ClipBounds",
     "ClipNorm",
     "ClipValue",
+    "Freezing",
     "ScheduleFactory",
     "constant",
     "cosine",
@@ -17,4 +19,5 @@ __all__ = [
     "noam",
     "parameter_groups",
     "plateau",
+    "scale_rates",
 ]

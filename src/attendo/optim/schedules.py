@@ -62,7 +62,8 @@ def noam(
 ) -> LRScheduler:
     """factor · width^(−½) · min(step^(−½), step · warmup^(−3/2)) (Vaswani et al. 2017, eq. 3).
 
-    This is the learning rate itself; the optimizer's own ``lr`` does not matter.
+    This is the learning rate itself; the optimizer's own ``lr`` does not matter, but a group's
+    ``rate_factor`` does.
     """
     if warmup_steps < 1:
         raise ValueError(f"scheduler.warmup_steps={warmup_steps}: the noam schedule needs 1 or more")
@@ -72,7 +73,7 @@ def noam(
         return float(factor * width**-0.5 * min(number**-0.5, number * warmup_steps**-1.5))
 
     for group in optimizer.param_groups:
-        group["lr"] = 1.0  # LambdaLR multiplies it
+        group["lr"] = group.get("rate_factor", 1.0)  # LambdaLR multiplies it
     return LambdaLR(optimizer, rate)
 
 

@@ -10,7 +10,8 @@ from attendo.data import ClassificationBatch
 from attendo.losses import Loss, attention_penalty, smoothed_nll
 from attendo.metrics import accuracy, macro_f1
 from attendo.models.self_attentive import ClassifierOutput
-from attendo.tasks.task import Learned, Optimization, Record, Task, Term, check_smoothing
+from attendo.tasks.optimization import Optimization
+from attendo.tasks.task import Learned, Record, Task, Term, check_smoothing
 
 
 class TextClassificationTask(Task):

@@ -11,7 +11,8 @@ from attendo.decoding import greedy
 from attendo.losses import Loss, smoothed_nll
 from attendo.metrics import Bleu, corpus_bleu, exact_match
 from attendo.models.transformer import TransformerSeq2Seq
-from attendo.tasks.task import Learned, Optimization, Record, Task, Term, check_smoothing
+from attendo.tasks.optimization import Optimization
+from attendo.tasks.task import Learned, Record, Task, Term, check_smoothing
 from attendo.tokenization import BOS, EOS, PAD, Tokenizer
 
 

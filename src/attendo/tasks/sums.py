@@ -24,13 +24,14 @@ class RunningSums:
         for name, pair in others.pairs.items():
             self.pairs[name] = self.pairs[name].to(pair) + pair if name in self.pairs else pair
 
-    def means(self, strategy: Strategy) -> dict[str, Tensor]:
-        """Sum / count of every name, over all ranks."""
+    def totals(self, strategy: Strategy) -> dict[str, Tensor]:
+        """(sum, count) of every name, over all ranks."""
         if not self.pairs:
             return {}
         table = strategy.reduce(torch.stack(list(self.pairs.values())), reduce_op="sum")
         assert isinstance(table, Tensor)
-        return dict(zip(self.pairs, table[:, 0] / table[:, 1].clamp(min=1e-12), strict=True))
+        return dict(zip(self.pairs, table, strict=True))
 
-    def state_dict(self) -> dict[str, Tensor]:
-        return {name: pair.cpu() for name, pair in self.pairs.items()}
+    def means(self, strategy: Strategy) -> dict[str, Tensor]:
+        """Sum / count of every name, over all ranks."""
+        return {name: pair[0] / pair[1].clamp(min=1e-12) for name, pair in self.totals(strategy).items()}

@@ -1,7 +1,8 @@
 """What both tasks share: an optimizer step over a list of micro-batches, evaluation over a whole split."""
 
+import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -16,31 +17,12 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from attendo.data import Batch
 from attendo.losses import Loss
-from attendo.optim import Clip, ScheduleFactory, parameter_groups
+from attendo.optim import parameter_groups, scale_rates
 from attendo.suggestions import did_you_mean
+from attendo.tasks.optimization import Optimization, check_unscaled_in_time
 from attendo.tasks.sums import RunningSums
 
-OptimizerFactory = Callable[[list[dict[str, Any]]], Optimizer]
 Record = dict[str, Any]  # what an evaluation says of one row: plain values, "row" among them
-
-
-@dataclass(frozen=True)
-class Optimization:
-    """How parameters are moved.
-
-    Args:
-        optimizer: parameter groups → optimizer.
-        schedule: (optimizer, total steps) → learning rate schedule, stepped after every optimizer step.
-        clip: clips whole gradients before the step, or None.
-        monitor: the metric that a plateau schedule follows.
-        seed: of dropout.
-    """
-
-    optimizer: OptimizerFactory
-    schedule: ScheduleFactory
-    clip: Clip | None
-    monitor: str
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +50,8 @@ class Task(pl.LightningModule, ABC):
 
     Args:
         model: what learns.
-        optimization: how its parameters are moved; None for a task that only evaluates.
+        optimization: how its parameters are moved; None for a task that only evaluates. What it freezes for
+            good is frozen at once.
 
     Attributes:
         roles: what a row of its data has.
@@ -81,6 +64,7 @@ class Task(pl.LightningModule, ABC):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.plan = model, optimization
+        self.thaw_later = optimization.freezing.freeze(model) if optimization else frozenset()
         self.epoch_sums, self.evaluation_sums = RunningSums(), RunningSums()
         self.term_weights: dict[str, float] = {}
         self.records: list[Record] = []
@@ -110,7 +94,7 @@ class Task(pl.LightningModule, ABC):
     def training_step(self, batches: list[Batch], batch_idx: int) -> dict[str, Tensor]:
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
-        self.seed_dropout()
+        self.seed_generators()
         counts = self.global_counts(batches)
         optimizer.zero_grad()
         sums, objectives = RunningSums(), []
@@ -166,6 +150,10 @@ class Task(pl.LightningModule, ABC):
         return torch.stack(shares).sum()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        if self.optimization.freezing.holds(self.trainer.global_step):
+            for name, parameter in self.model.named_parameters():
+                if name in self.thaw_later:
+                    parameter.grad = None  # the optimizer then passes it over: no momentum, no decay
         if self.optimization.clip is not None:
             self.optimization.clip([p for group in optimizer.param_groups for p in group["params"]])
 
@@ -181,13 +169,17 @@ class Task(pl.LightningModule, ABC):
         """Backward and step stand outside autocast: inside, a float32 island's gradient would be cast."""
         return torch.autocast(self.device.type, enabled=False)
 
-    def seed_dropout(self) -> None:
-        """Dropout depends on (seed, step, rank) alone: no generator state to save, on no rank.
+    def seed_generators(self) -> None:
+        """Dropout, and all that draws from a global generator, depends on (seed, step, rank) alone.
+
+        So there is no generator state to save, on no rank.
 
         Not ``torch.manual_seed``, which costs 0.1 to 0.3 ms where CUDA is not initialised.
         """
         words = [self.optimization.seed, self.trainer.global_step, self.global_rank]
         key = int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
+        random.seed(key)
+        np.random.seed(key % 2**32)
         torch.default_generator.manual_seed(key)
         if self.device.type != "cpu":
             torch.get_device_module(self.device).manual_seed(key)
@@ -198,9 +190,11 @@ class Task(pl.LightningModule, ABC):
         terms = [weight * means[name] for name, weight in self.term_weights.items()]
         return {"loss": torch.stack(terms).sum(), **means} if terms and means else means
 
+    def on_train_epoch_start(self) -> None:  # not called where a resumed run goes on inside an epoch
+        self.epoch_sums = RunningSums()
+
     def on_train_epoch_end(self) -> None:
         self.log_dict({f"train/epoch_{name}": mean for name, mean in self.training_means().items()})
-        self.epoch_sums = RunningSums()
 
     # ----------------------------------------------------------------------------------------- evaluation
     def on_validation_epoch_start(self) -> None:
@@ -263,26 +257,25 @@ class Task(pl.LightningModule, ABC):
 
     # --------------------------------------------------------------------------- optimizer and checkpoint
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimization.optimizer(parameter_groups(self.model))
-        if self.optimization.clip is not None and self.trainer.precision == "16-mixed":
+        how, steps = self.optimization, self.trainer.estimated_stepping_batches
+        how.freezing.check_end(steps)
+        optimizer = how.optimizer(parameter_groups(self.model, how.learning_rates))
+        scale_rates(optimizer)
+        if how.clip is not None and self.trainer.precision == "16-mixed":
             check_unscaled_in_time(optimizer)
-        schedule = self.optimization.schedule(optimizer, self.trainer.estimated_stepping_batches)
+        schedule = how.schedule(optimizer, steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["epoch_sums"] = self.epoch_sums.state_dict()
+        totals = self.epoch_sums.totals(self.trainer.strategy)
+        checkpoint["epoch_sums"] = {name: pair.cpu() for name, pair in totals.items()}
+        checkpoint["term_weights"] = dict(self.term_weights)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.epoch_sums = RunningSums(checkpoint["epoch_sums"])
-
-
-def check_unscaled_in_time(optimizer: Optimizer) -> None:
-    """Raises ValueError if the optimizer unscales fp16 gradients only in its own step, after clipping."""
-    if getattr(optimizer, "_step_supports_amp_scaling", False):
-        raise ValueError(
-            "trainer.precision=16-mixed with optimizer.fused=true: clipping would see gradients that are "
-            "still scaled; set optimizer.fused=false, or trainer.precision=bf16-mixed, or clipping=none"
-        )
+        of_this_rank = 1 if self.global_rank == 0 else 0  # what was saved is the sum over all of them
+        sums = checkpoint["epoch_sums"].items()
+        self.epoch_sums = RunningSums({name: pair * of_this_rank for name, pair in sums})
+        self.term_weights = dict(checkpoint["term_weights"])
 
 
 def check_smoothing(label_smoothing: float) -> None:

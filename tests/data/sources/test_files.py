@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import tracemalloc
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from attendo.data.sources import ParallelFiles, Row, TableFiles
+from attendo.data.sources import BadRow, ParallelFiles, Row, TableFiles
 
 NAMES = {"text": "text", "label": "label"}
 
@@ -22,7 +23,17 @@ def written(path: Path, content: str | bytes) -> Path:
 
 
 def read(path: Path, columns: dict[str, str] | dict[str, int] = NAMES) -> list[Row]:
-    return list(TableFiles(columns, train=path).rows("train"))
+    return good(TableFiles(columns, train=path).rows("train"))
+
+
+def good(rows: Iterable[Row | BadRow]) -> list[Row]:
+    """The rows, up to the first bad one, which is raised."""
+    found = []
+    for row in rows:
+        if isinstance(row, BadRow):
+            raise row.error
+        found.append(row)
+    return found
 
 
 def test_rows_say_where_they_stand_and_fields_follow_the_roles(tmp_path: Path) -> None:
@@ -68,12 +79,13 @@ def test_quotes_mean_nothing_in_tsv(tmp_path: Path) -> None:
 WRONG_FILES = [
     ("a.tsv", "text\tlabel\none\n", r"a\.tsv:2: found 1 column, expected 2 columns as in the first line"),
     ("a.tsv", "text\tlabel\none\tx\tmore\n", r"a\.tsv:2: found 3 columns, expected 2"),
-    ("a.tsv", "text\tlabel\none\tx\n\n", r"a\.tsv:3: found an empty line, expected 2"),
-    ("a.csv", "text,label\none,x\n\n", r"a\.csv:3: found an empty line, expected 2"),
+    ("a.tsv", "text\tlabel\n\none\tx\n", r"a\.tsv:2: found an empty line, expected 2"),
+    ("a.csv", "text,label\n\none,x\n", r"a\.csv:2: found an empty line, expected 2"),
     ("a.tsv", "Txt\tLabel\none\tx\n", r'a\.tsv:1: no column "text"; .*"Txt", "Label"\. Did you mean "Txt"'),
     ("a.tsv", "text\tlabel\ttext\n1\t2\t3\n", r'a\.tsv:1: found 2 columns "text", expected one'),
     ("a.tsv", "text\tlabel\n", r"a\.tsv: found a header and no rows"),
     ("a.tsv", "", r"a\.tsv: the file is empty"),
+    ("a.tsv", "\n \r\n", r"a\.tsv: found nothing but blank lines"),
     ("a.tsv", "text\tlabel\n \u2028\tx\n", r"a\.tsv:2: the text is empty"),
     ("a.tsv", "text\tlabel\none\t \n", r"a\.tsv:2: the label is empty"),
     ("a.tsv", b"text\tlabel\none\tx\nna\xefve\ty\n", r"a\.tsv:3: byte 0xef at offset 19 is no UTF-8"),
@@ -81,7 +93,7 @@ WRONG_FILES = [
     ("a.csv", 'text,label\none,x\n"two,y\nthree,z\n', r"a\.csv:3: .*expected CSV"),
     ("a.csv", 'text,label\n"one"1,x\n', r"a\.csv:2: .*expected CSV"),
     ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "a",\n', r"a\.jsonl:2: invalid JSON: .* at column"),
-    ("a.jsonl", '{"text": "a", "label": 1}\n\n', r"a\.jsonl:2: invalid JSON: an empty line"),
+    ("a.jsonl", '{"text": "a", "label": 1}\n\n{}', r"a\.jsonl:2: invalid JSON: an empty line"),
     ("a.jsonl", '{"text": "a", "label": NaN}\n', r"a\.jsonl:1: invalid JSON: NaN is no JSON number"),
     ("a.jsonl", '["a", 1]\n', r"a\.jsonl:1: found a JSON list, expected an object"),
     ("a.jsonl", '{"text": "a", "Label": 1}\n', r'a\.jsonl:1: no column "label"; .* Did you mean "Label"'),
@@ -238,10 +250,10 @@ def test_unequal_numbers_of_lines_are_refused_with_both_counts(
 def test_an_empty_line_is_refused_with_both_places(
     tmp_path: Path, german: str, english: str, side: str
 ) -> None:
-    source = written(tmp_path / "a.de", "Hund\n" + german)
-    target = written(tmp_path / "a.en", "dog\n" + english)
+    source = written(tmp_path / "a.de", f"Hund\n{german}Hund")
+    target = written(tmp_path / "a.en", f"dog\n{english}dog")
     with pytest.raises(ValueError, match=rf"a\.de:2 and .*a\.en:2: the {side} is empty"):
-        list(ParallelFiles(train=(source, target)).rows("train"))
+        good(ParallelFiles(train=(source, target)).rows("train"))
 
 
 def test_parallel_mistakes_are_found_early(tmp_path: Path) -> None:

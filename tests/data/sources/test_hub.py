@@ -7,7 +7,7 @@ import datasets
 import huggingface_hub
 import pytest
 
-from attendo.data.sources import HubDataset
+from attendo.data.sources import BadRow, HubDataset
 
 COLUMNS = {"text": "text", "label": "label"}
 SPLITS = {"train": "train", "validation": None, "test": "test"}
@@ -117,13 +117,14 @@ def test_nested_class_labels_and_translation_features_are_understood(tmp_path: P
     assert read(named) == [("Hund", "yes")]
 
 
-def test_an_unlabelled_row_is_refused(tmp_path: Path) -> None:
+def test_an_unlabelled_row_is_bad_and_the_others_are_read(tmp_path: Path) -> None:
     dataset = labelled().map(lambda row: {"label": -1 if row["id"] == 6 else row["label"]})
     dataset.save_to_disk(tmp_path / "saved")
-    with pytest.raises(
-        ValueError, match="split train:7: found class -1, expected 0 to 1; is the split unlabelled"
-    ):
-        read(HubDataset(str(tmp_path / "saved"), COLUMNS, {"train": "train"}))
+    source = HubDataset(str(tmp_path / "saved"), COLUMNS, {"train": "train"})
+    rows = list(source.rows("train"))
+    problem = "found class -1, expected 0 to 1; is the split unlabelled?"
+    assert rows.pop(6) == BadRow(f"{source.path}, split train:7", problem)
+    assert [row.fields for row in rows] == EXPECTED[:6] + EXPECTED[7:]
 
 
 @pytest.mark.parametrize("kind", ["parquet_copy", "saved"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from attendo.data.sources.rows import Row, digest, make_row, ordered_roles
+from attendo.data.sources.rows import BadRow, Row, digest, ordered_roles, row_or_bad
 from attendo.data.sources.tables import READERS, table_format
 from attendo.data.sources.text_lines import Paths, as_paths, check_file, file_digest
 
@@ -40,14 +40,12 @@ class TableFiles:
         self.paths = {split: as_paths(paths) for split, paths in named.items() if paths is not None}
 
     def check(self, split: str) -> None:
-        """Look for the split's files, then at the header and the first row of each."""
+        """Look for the split's files, then at the first line of each."""
         for path in self.paths[split]:
             check_file(path)
             table_format(path)
         for path in self.paths[split]:
-            for number, values in READERS[table_format(path)](path, self.columns):
-                make_row(values, self.roles, f"{path}:{number}")
-                break
+            next(READERS[table_format(path)](path, self.columns))
 
     def has(self, split: str) -> bool:
         """Return whether the split was named."""
@@ -58,8 +56,13 @@ class TableFiles:
         files = [f"{table_format(path)} {file_digest(path)}" for path in self.paths[split]]
         return digest("TableFiles", repr(self.columns), *files)
 
-    def rows(self, split: str) -> Iterator[Row]:
+    def rows(self, split: str) -> Iterator[Row | BadRow]:
         """Yield the rows of the split's files, one file after the other."""
         for path in self.paths[split]:
-            for number, values in READERS[table_format(path)](path, self.columns):
-                yield make_row(values, self.roles, f"{path}:{number}")
+            place = str(path)
+            for record in READERS[table_format(path)](path, self.columns):
+                if isinstance(record, BadRow):
+                    yield record
+                else:
+                    number, values = record
+                    yield row_or_bad(values, self.roles, f"{place}:{number}")

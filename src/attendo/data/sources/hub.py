@@ -5,8 +5,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attendo.data.sources.rows import SPLITS, Row, digest, make_row, nested_value, ordered_roles, quoted
-from attendo.data.sources.tables import check_schema
+from attendo.data.sources.rows import (
+    SPLITS,
+    BadRow,
+    Row,
+    digest,
+    nested_value,
+    ordered_roles,
+    quoted,
+    row_or_bad,
+)
+from attendo.data.sources.tables import check_schema, refusing_damage
 from attendo.data.sources.text_lines import check_file, file_digest
 from attendo.suggestions import did_you_mean
 
@@ -83,24 +92,32 @@ class HubDataset:
         )
         return digest("HubDataset", *options, *parts)
 
-    def rows(self, split: str) -> Iterator[Row]:
+    def rows(self, split: str) -> Iterator[Row | BadRow]:
         """Yield the rows of the split in the dataset's order."""
-        dataset, where = self._dataset(split), self._where(split)
-        wanted = check_schema(where, dataset.features.arrow_schema, self.columns)
-        label_names = [_label_names(dataset.features, column) for column in self.columns]
+        label_names = [_label_names(self._dataset(split).features, column) for column in self.columns]
+        where = self._where(split)
         number = 0
-        for batch in dataset.select_columns(wanted).with_format(None).iter(batch_size=1024):
-            for cells in zip(*(batch[column] for column in wanted), strict=True):
-                number += 1
-                record = dict(zip(wanted, cells, strict=True))
-                values = [nested_value(record, column, f"{where}:{number}") for column in self.columns]
-                named = [
-                    _named(value, names, f"{where}:{number}")
-                    for value, names in zip(values, label_names, strict=True)
+        for number, record in enumerate(self._records(split), start=1):
+            try:
+                values = [
+                    _named(nested_value(record, column), names)
+                    for column, names in zip(self.columns, label_names, strict=True)
                 ]
-                yield make_row(named, self.roles, f"{where}:{number}")
+            except ValueError as error:
+                yield BadRow(f"{where}:{number}", str(error))
+            else:
+                yield row_or_bad(values, self.roles, f"{where}:{number}")
         if number == 0:
             raise ValueError(f"{where}: found no rows; expected at least one row")
+
+    def _records(self, split: str) -> Iterator[dict[str, object]]:
+        dataset, where = self._dataset(split), self._where(split)
+        wanted = check_schema(where, dataset.features.arrow_schema, self.columns)
+        batches = dataset.select_columns(wanted).with_format(None).iter(batch_size=1024)
+        with refusing_damage(where, "Arrow"):
+            for batch in batches:
+                for cells in zip(*(batch[column] for column in wanted), strict=True):
+                    yield dict(zip(wanted, cells, strict=True))
 
     def _where(self, split: str) -> str:
         return f"{self.path}, split {self.splits[split]}"
@@ -181,11 +198,9 @@ def _label_names(features: "Features", column: str) -> list[str] | None:
     return list(feature.names) if isinstance(feature, ClassLabel) else None
 
 
-def _named(value: object, names: list[str] | None, where: str) -> object:
+def _named(value: object, names: list[str] | None) -> object:
     if names is None or not isinstance(value, int):
         return value
     if not 0 <= value < len(names):
-        raise ValueError(
-            f"{where}: found class {value}, expected 0 to {len(names) - 1}; is the split unlabelled?"
-        )
+        raise ValueError(f"found class {value}, expected 0 to {len(names) - 1}; is the split unlabelled?")
     return names[value]

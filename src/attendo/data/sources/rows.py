@@ -26,6 +26,24 @@ class Row:
     where: str
 
 
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used; those after it can.
+
+    Args:
+        where: its place, such as ``train.tsv:17``.
+        problem: what was found there, and what was expected.
+    """
+
+    where: str
+    problem: str
+
+    @property
+    def error(self) -> ValueError:
+        """What to raise where bad rows are not skipped."""
+        return ValueError(f"{self.where}: {self.problem}")
+
+
 @runtime_checkable
 class Source(Protocol):
     """Where raw text comes from; ``split`` is "train", "validation" or "test"."""
@@ -34,6 +52,8 @@ class Source(Protocol):
 
     def check(self, split: str) -> None:
         """Find wrong names (files, columns, splits, sizes) of a split that was named, before it is read.
+
+        A row that is wrong is none of its business.
 
         Raises:
             FileNotFoundError: for a file that is named but missing.
@@ -46,8 +66,12 @@ class Source(Protocol):
     def fingerprint(self, split: str) -> str:
         """Return a hash of everything that determines ``rows(split)``."""
 
-    def rows(self, split: str) -> Iterator[Row]:
-        """Yield the examples of a split that was named, in their order."""
+    def rows(self, split: str) -> Iterator[Row | BadRow]:
+        """Yield the examples of a split that was named, in their order, and in their places the bad rows.
+
+        Raises:
+            ValueError: for what leaves no way to read on, such as a damaged file.
+        """
 
 
 def digest(*parts: str) -> str:
@@ -72,35 +96,40 @@ def ordered_roles(columns: Mapping[str, object]) -> tuple[str, ...]:
     )
 
 
-def make_row(values: Sequence[object], roles: Sequence[str], where: str) -> Row:
-    """Build a row: numbers and booleans become JSON's text for them, white space at both ends goes.
+def row_or_bad(values: Sequence[object], roles: Sequence[str], where: str) -> Row | BadRow:
+    """Build a row, or say what is wrong with it.
 
-    Raises:
-        ValueError: for a value that is missing, empty, or neither text nor number nor boolean.
+    Numbers and booleans become JSON's text for them, white space at both ends goes. Wrong is a value that is
+    missing, empty, or neither text nor number nor boolean.
     """
-    return Row(tuple(_field(value, role, where) for value, role in zip(values, roles, strict=True)), where)
+    try:
+        return Row(tuple(_field(value, role) for value, role in zip(values, roles, strict=True)), where)
+    except ValueError as error:
+        return BadRow(where, str(error))
 
 
-def _field(value: object, role: str, where: str) -> str:
+def _field(value: object, role: str) -> str:
     if isinstance(value, str):
         text = value.strip()
     elif isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         text = json.dumps(value)
     else:
         found = "nothing" if value is None else f"{type(value).__name__} {shortened(str(value))}"
-        raise ValueError(f"{where}: the {role} is {found}; expected text, a number or a boolean")
+        raise ValueError(f"the {role} is {found}; expected text, a number or a boolean")
     if not text:
-        raise ValueError(f"{where}: the {role} is empty; expected something other than white space")
+        raise ValueError(f"the {role} is empty; expected something other than white space")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         half = ascii(text[error.start])
-        raise ValueError(f"{where}: the {role} has half a surrogate pair, {half}; expected Unicode") from None
+        raise ValueError(f"the {role} has half a surrogate pair, {half}; expected Unicode") from None
     return text
 
 
-def nested_value(record: Mapping[str, object], name: str, where: str) -> object:
+def nested_value(record: Mapping[str, object], name: str) -> object:
     """Return ``record[name]``, or with ``name`` "a.b" where there is no such key, ``record["a"]["b"]``.
+
+    Where ``record["a"]`` is None, that is None as well.
 
     Raises:
         ValueError: when neither exists.
@@ -109,8 +138,10 @@ def nested_value(record: Mapping[str, object], name: str, where: str) -> object:
         return record[name]
     value: object = record
     for key in name.split("."):
+        if value is None:
+            return None
         if not isinstance(value, Mapping) or key not in value:
-            raise missing_column(where, name, _nested_names(record))
+            raise ValueError(missing_column(name, _nested_names(record)))
         value = value[key]
     return value
 
@@ -122,12 +153,10 @@ def _nested_names(record: Mapping[str, object]) -> Iterator[str]:
             yield from (f"{key}.{name}" for name in _nested_names(value))
 
 
-def missing_column(where: str, name: str, existing: Iterable[str]) -> ValueError:
-    """Return the error for a column that is not there."""
+def missing_column(name: str, existing: Iterable[str]) -> str:
+    """Say that a column is not there, and which are."""
     existing = list(existing)
-    return ValueError(
-        f'{where}: no column "{name}"; the columns are {quoted(existing)}.{did_you_mean(name, existing)}'
-    )
+    return f'no column "{name}"; the columns are {quoted(existing)}.{did_you_mean(name, existing)}'
 
 
 def quoted(names: Iterable[str]) -> str:

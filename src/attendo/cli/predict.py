@@ -1,0 +1,223 @@
+"""attendo predict"""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import TextIOBase
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, get_args
+
+import hydra
+from omegaconf import DictConfig
+
+from attendo.checkpoint import checkpoint_of
+from attendo.cli.building import use_threads
+from attendo.cli.check import check
+from attendo.cli.conf import CONF
+from attendo.cli.console import discard_output
+from attendo.cli.job import job
+from attendo.cli.predict_input import (
+    Text,
+    count_texts,
+    file_texts,
+    is_table,
+    standard_input,
+    stream_texts,
+    table_texts,
+    what_is_there,
+)
+from attendo.cli.predict_output import Answer, Line, format_of, header, line_format, opened
+from attendo.cli.predict_progress import AnswerProgress
+from attendo.data.reading import OnError
+from attendo.data.sources.rows import BadRow
+from attendo.data.sources.text_lines import check_file
+from attendo.predictor import CHUNK, Classifier, Translator, TruncationWarning, chunks, load
+from attendo.suggestions import did_you_mean
+
+log = logging.getLogger(__name__)
+
+Predictor = Classifier | Translator
+Settings = Mapping[str, Any]
+ON_ERROR = get_args(OnError)
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="predict")
+@job
+def main(config: DictConfig) -> None:
+    try:
+        predict(check(config))
+    except BrokenPipeError:  # whoever reads us has seen enough
+        discard_output()
+
+
+def predict(config: Settings) -> None:
+    """Answers every text of the input, in its order.
+
+    Args:
+        config: of conf/predict.yaml, checked and resolved.
+    """
+    use_threads(config["threads"])
+    config = {**config, **{name: str(config[name]) for name in ("input", "output", "checkpoint")}}
+    runs = [str(run) for run in (config["run"] if isinstance(config["run"], list) else [config["run"]])]
+    check_runs(runs, config["checkpoint"])
+    check_values(config)
+    check_files(config)
+    style = format_of(config["output"], config["format"])
+    with opened(config["output"]) as file:
+        predictors = [loaded(run, config) for run in runs]
+        parts = parts_of(config, predictors)
+        if style == "tsv" and has_header(config):
+            are_classifiers = [isinstance(predictor, Classifier) for predictor in predictors]
+            file.write(f"{header(are_classifiers, runs)}\n")
+        line = line_format(style, runs)
+        with AnswerProgress(count_texts(config["input"]), is_shown(config)) as progress:
+            answer(parts, predictors, line, file, config["on_error"] == "skip", progress)
+    for predictor in predictors:
+        if predictor.reader.cut:
+            log.warning(
+                "%s of the texts had more tokens than the %s that %s reads: their ends were left out",
+                f"{predictor.reader.cut:,}", predictor.reader.longest, predictor.trained.path,
+            )  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------- before models are loaded
+def check_runs(runs: Sequence[str], checkpoint: str) -> None:
+    if not runs or len(set(runs)) < len(runs):
+        raise ValueError(f"run={runs}: expected a run, or a list of different ones")
+    for run in runs:
+        checkpoint_of(run, checkpoint)
+
+
+def check_values(config: Settings) -> None:
+    """Single values; no class stands behind them that would refuse them."""
+    on_error, tokens, column = config["on_error"], config["batch_tokens"], config["column"]
+    if on_error not in ON_ERROR:
+        raise ValueError(
+            f"on_error={on_error}: expected {' or '.join(ON_ERROR)}.{did_you_mean(on_error, ON_ERROR)}"
+        )
+    if config["header"] not in (True, False, None):
+        raise ValueError(f"header={config['header']}: expected true, false or null")
+    if config["header"] and format_of(config["output"], config["format"]) != "tsv":
+        raise ValueError("header=true: only format=tsv has a header")
+    if tokens is not None and (not isinstance(tokens, int) or tokens < 1):
+        raise ValueError(f"batch_tokens={tokens}: expected 1 or more tokens, or null")
+    is_place = isinstance(column, int) and not isinstance(column, bool) and column >= 0
+    if column is not None and not is_place and not isinstance(column, str):
+        raise ValueError(f"column={column}: expected a name or a 0-based position")
+
+
+def check_files(config: Settings) -> None:
+    """The input is there, the output can be written, and they are not the same."""
+    source, target = Path(config["input"]).expanduser(), Path(config["output"]).expanduser()
+    from_file, to_file = config["input"] != "-", config["output"] != "-"
+    if from_file:
+        check_file(source)
+    if config["column"] is not None and not (from_file and is_table(source)):
+        raise ValueError(
+            f"column={config['column']}: input={config['input']} is no table; its lines are the texts"
+        )
+    if to_file and target.is_dir():
+        raise ValueError(f"output={target}: is a folder; expected a file")
+    if to_file and not target.parent.is_dir():
+        raise FileNotFoundError(f"output={target}: the folder {target.parent} does not exist")
+    if from_file and to_file and target.is_file() and target.samefile(source):
+        raise ValueError(f"output={target} is the input, too: name another file")
+
+
+# ------------------------------------------------------------------------------------------ models and texts
+def loaded(run: str, config: Settings) -> Predictor:
+    decoding = {name: value for name, value in config["decoding"].items() if value is not None}
+    return load(
+        run,
+        config["checkpoint"],
+        trust=config["trust"],
+        accelerator=config["accelerator"],
+        precision=config["precision"],
+        batch_tokens=config["batch_tokens"],
+        decoding=decoding,
+    )
+
+
+def parts_of(config: Settings, predictors: Sequence[Predictor]) -> Iterator[list[Text]]:
+    """The texts, as many at a time as are answered together. A file's first one is read at once."""
+    if config["input"] == "-":
+        if sys.stdin is not None and sys.stdin.isatty():
+            log.info("one text a line, please; Ctrl-D ends")
+        return what_is_there(stream_texts(standard_input(), "standard input"), CHUNK)
+    path = Path(config["input"]).expanduser()
+    texts = table_texts(path, column_of(config, predictors)) if is_table(path) else file_texts(path)
+    first = list(islice(texts, 1))
+    return chunks(chain(first, texts))
+
+
+def column_of(config: Settings, predictors: Iterable[Predictor]) -> str | int:
+    """The table's column: what was asked for, or what the texts' column was called in training."""
+    if config["column"] is not None:
+        column: str | int = config["column"]
+        return column
+    own: set[str | int] = set()
+    for predictor in predictors:
+        columns = predictor.trained.contents.config["data"].get("columns")  # generated texts have none
+        own.add(columns[predictor.reader.role] if columns else "")
+    if len(own) > 1 or "" in own:
+        raise ValueError(f"input={config['input']}: the runs do not say which column to read: give column=…")
+    return own.pop()
+
+
+# --------------------------------------------------------------------------------------------------- the work
+def answer(
+    parts: Iterator[list[Text]],
+    predictors: Sequence[Predictor],
+    line: Line,
+    file: TextIOBase,
+    skips: bool,
+    progress: AnswerProgress,
+) -> None:
+    """Writes the answers to every part as soon as they are known.
+
+    Raises:
+        ValueError: the first bad line, unless it ``skips``; what stands before it is answered.
+    """
+    bad_rows: list[BadRow] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TruncationWarning)  # said once, in the end
+        for part in parts:
+            texts, bad = usable(part, skips)
+            answers = [asked(predictor, texts) for predictor in predictors]
+            file.writelines(f"{line(text, row)}\n" for text, *row in zip(texts, *answers, strict=True))
+            file.flush()
+            progress.add(len(texts))
+            if bad and not skips:
+                raise bad[0].error
+            bad_rows += bad
+    if bad_rows:
+        count, first = f"{len(bad_rows):,}", bad_rows[0].error
+        log.warning("bad lines, answered like empty ones: %s, the first of them %s", count, first)
+
+
+def usable(part: Iterable[Text], skips: bool) -> tuple[list[str], list[BadRow]]:
+    """Texts to answer, and bad rows: each of them "" among the texts, or only the first, where these end."""
+    texts, bad = [], []
+    for text in part:
+        if isinstance(text, BadRow):
+            bad.append(text)
+            if not skips:
+                break
+        texts.append(text if isinstance(text, str) else "")
+    return texts, bad
+
+
+def asked(predictor: Predictor, texts: Sequence[str]) -> Sequence[Answer]:
+    return predictor.classify(texts) if isinstance(predictor, Classifier) else predictor.translate(texts)
+
+
+def has_header(config: Settings) -> bool:
+    """Whether a TSV begins with names of its columns; on standard output, line i answers line i."""
+    return config["output"] != "-" if config["header"] is None else bool(config["header"])
+
+
+def is_shown(config: Settings) -> bool:
+    """Whether to say how far the work has come: not to whoever sees the answers, nor in a pipe."""
+    return config["output"] != "-" or (config["input"] != "-" and not sys.stdout.isatty())

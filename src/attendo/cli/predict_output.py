@@ -1,0 +1,151 @@
+"""How ``attendo predict`` writes its answers."""
+
+import errno
+import gzip
+import json
+import logging
+import lzma
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from io import TextIOBase
+from pathlib import Path
+from typing import Any, cast
+
+from attendo.data.sources.tables import READERS
+from attendo.data.sources.text_lines import COMPRESSED
+from attendo.predictor import Classification, Translation
+from attendo.suggestions import did_you_mean
+
+log = logging.getLogger(__name__)
+
+Answer = Classification | Translation
+Line = Callable[[str, Sequence[Answer]], str]  # (text, every run's answer) → a line without its end
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+OF_NAMES = {".tsv": "tsv", ".jsonl": "jsonl", ".txt": "plain"}
+
+
+def line_format(style: str, runs: Sequence[str]) -> Line:
+    return {"tsv": tsv, "plain": plain, "jsonl": jsonl(runs)}[style]
+
+
+def tsv(text: str, answers: Sequence[Answer]) -> str:
+    return "\t".join(cell for answer in answers for cell in cells(answer)) if text else ""
+
+
+def plain(text: str, answers: Sequence[Answer]) -> str:
+    return "\t".join(cells(answer)[0] for answer in answers) if text else ""
+
+
+def jsonl(runs: Sequence[str]) -> Line:
+    """One run's answer lies beside the text, those of several under the runs' names."""
+
+    def line(text: str, answers: Sequence[Answer]) -> str:
+        # JSON has no NaN, and who reads JSON lines wants an object for an empty text, too
+        named = [facts(answer) if text else dict.fromkeys(facts(answer)) for answer in answers]
+        together = named[0] if len(named) == 1 else {"answers": dict(zip(runs, named, strict=True))}
+        return json.dumps({"text": text, **together}, ensure_ascii=False)
+
+    return line
+
+
+def facts(answer: Answer) -> dict[str, object]:
+    if isinstance(answer, Translation):
+        return {"translation": answer.text, "score": answer.score}
+    return asdict(answer)
+
+
+def cells(answer: Answer) -> tuple[str, str]:
+    """The answer on one line, and how sure the model is."""
+    if isinstance(answer, Classification):
+        return on_one_line(answer.label), f"{answer.probability:.6f}"
+    return on_one_line(answer.text), f"{answer.score:.6f}"
+
+
+def header(are_classifiers: Sequence[bool], runs: Sequence[str]) -> str:
+    """Names of the columns that ``tsv`` writes; with several runs, each begins with its run's."""
+    names = [("label", "probability") if is_one else ("translation", "score") for is_one in are_classifiers]
+    if len(runs) == 1:
+        return "\t".join(names[0])
+    return "\t".join(on_one_line(f"{run}:{n}") for run, pair in zip(runs, names, strict=True) for n in pair)
+
+
+def on_one_line(text: str) -> str:
+    """A label or a translation may hold what ends a cell or a line; there, it is written as a space."""
+    return re.sub(r"[\t\n\r]", " ", text)
+
+
+def format_of(output: str, wanted: object) -> str:
+    """tsv, jsonl or plain.
+
+    Raises:
+        ValueError: it is none of these, or the output's name promises something else.
+    """
+    formats = tuple(OF_NAMES.values())
+    if wanted is not None:
+        if wanted not in formats:
+            hint = did_you_mean(str(wanted), formats)
+            raise ValueError(f"format={wanted}: expected {', '.join(formats)}, or null.{hint}")
+        return str(wanted)
+    name = Path(output)
+    suffix = Path(name.stem if name.suffix.lower() in COMPRESSED else name).suffix.lower()
+    if suffix in READERS and suffix not in OF_NAMES:
+        names = ", ".join(OF_NAMES)
+        raise ValueError(
+            f"output={output}: answers are not written as {suffix}; expected {names}, or format=…"
+        )
+    return OF_NAMES.get(suffix, "tsv")
+
+
+@contextmanager
+def opened(output: str) -> Iterator[TextIOBase]:
+    """Standard output, or a file that takes the place of the old one when all is written.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
+    if output == "-":
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        yield cast(TextIOBase, sys.stdout)
+        return
+    path = Path(output).expanduser()
+    try:
+        with open_text(path, output) if is_device(path) else replacing(path.resolve(), output) as file:
+            yield file
+    except OSError as error:
+        if error.errno in FULL:
+            raise ValueError(f"output={output}: {error.strerror}") from error
+        raise
+
+
+def is_device(path: Path) -> bool:
+    """Whether it is something like /dev/null or a named pipe, which no file can take the place of."""
+    return path.exists() and not path.is_file()
+
+
+@contextmanager
+def replacing(path: Path, output: str) -> Iterator[TextIOBase]:
+    """A file beside ``path`` that takes its place in the end, and stays where it is after a mistake."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with open_text(partial, output) as file:
+            yield file
+        os.replace(partial, path)
+    except BaseException:
+        if partial.exists() and partial.stat().st_size:
+            log.warning("the answers so far are in %s", f"{output}.partial")
+        else:
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def open_text(path: Path, output: str) -> TextIOBase:
+    opener: Any = {".gz": gzip.open, ".xz": lzma.open}.get(Path(output).suffix.lower(), open)
+    try:
+        return cast(TextIOBase, opener(path, "wt", encoding="utf-8", newline="\n"))
+    except OSError as error:
+        raise ValueError(f"output={output}: cannot be written ({error.strerror})") from error
