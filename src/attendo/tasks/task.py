@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from attendo.data import Batch
 from attendo.losses import Loss
+from attendo.models.layers.recurrent import IndRNN
 from attendo.optim import parameter_groups, scale_rates
 from attendo.suggestions import did_you_mean
 from attendo.tasks.optimization import Optimization, check_unscaled_in_time
@@ -110,6 +111,7 @@ class Task(pl.LightningModule, ABC):
             self.term_weights = {name: term.weight for name, term in learned.terms.items()}
         with self.full_precision():
             optimizer.step()  # calls on_before_optimizer_step, where gradients are whole and unscaled
+        constrain(self.model)
         for config in self.trainer.lr_scheduler_configs:
             if not isinstance(config.scheduler, ReduceLROnPlateau):
                 config.scheduler.step()
@@ -276,6 +278,13 @@ class Task(pl.LightningModule, ABC):
         sums = checkpoint["epoch_sums"].items()
         self.epoch_sums = RunningSums({name: pair * of_this_rank for name, pair in sums})
         self.term_weights = dict(checkpoint["term_weights"])
+
+
+def constrain(model: nn.Module) -> None:
+    """Brings recurrent weights that have bounds back within them, after a step (Li et al. 2018)."""
+    for module in model.modules():
+        if isinstance(module, IndRNN):
+            module.constrain_()
 
 
 def check_smoothing(label_smoothing: float) -> None:
