@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
 from attendo.checkpoint import DurableCheckpointIO, Interrupted, LastCheckpoint
+from attendo.checkpoint.lightning_loops import Validation, write_place
 from attendo.data import TextDataModule
 from attendo.data.preparation import PreparedData
 from attendo.losses import Loss
@@ -248,6 +249,11 @@ def test_checkpoints_come_when_they_are_due(
     trainer = small_trainer(last, enable_checkpointing=True, max_epochs=3)
     trainer.fit(small_task(texts), datamodule=module_of(texts, batch_sizes(16)))
     assert steps == saved
+
+
+def test_a_lightning_that_names_its_loops_otherwise_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="names its loops otherwise"):
+        write_place({"epoch_progress": {}}, 1, 6, Validation.NONE)
 
 
 def test_sums_that_come_back_from_a_file_follow_the_device() -> None:

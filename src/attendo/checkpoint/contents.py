@@ -67,6 +67,9 @@ class Contents:
 class StoreContents(pl.Callback):
     """Puts the contents into every checkpoint that the run writes, and the metrics of the last step.
 
+    A run that goes on gets back from it what is still true: neither paths of a folder that was moved, nor
+    settings (patience, a plateau's factor) that the configuration gives otherwise now.
+
     Attributes:
         metrics: those that the checkpoint had which the run goes on from; empty for a run from the start.
     """

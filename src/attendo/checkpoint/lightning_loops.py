@@ -44,10 +44,10 @@ def write_place(fit_loop: dict[str, Any], steps: int, steps_per_epoch: int, vali
         steps_per_epoch: of the run, the same for all epochs.
         validation: after the last step. NONE at the end of an epoch means that the epoch is closed.
     """
+    assert fit_loop.keys() >= WRITTEN, "this version of Lightning names its loops otherwise"
     epochs, done = divmod(steps, steps_per_epoch)
-    if (
-        done == 0 and validation is not Validation.NONE
-    ):  # the epoch's last step is done, the epoch is still open
+    if done == 0 and validation is not Validation.NONE:
+        # The epoch's last step is done, and the epoch still open.
         epochs, done = epochs - 1, steps_per_epoch
     is_open = done > 0
     # Between epochs the next one is announced, not begun: no option of the Trainer alters what that means.

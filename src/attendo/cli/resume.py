@@ -27,7 +27,7 @@ def resumed(words: list[str]) -> list[str]:
         ValueError, FileNotFoundError: nothing to go on with, or words that cannot change a run.
     """
     wanted = values(words, "resume=")
-    is_settled = wanted == [ANEW] or "--config-name" in words  # by rank 0, or by us before a sweep's job
+    is_settled = wanted == [ANEW] or "--config-name" in words  # by the rank that started this one
     if not wanted or wanted[-1] in ("", "null") or ("LOCAL_RANK" in os.environ and is_settled):
         return words
     if "-m" in words or "--multirun" in words:

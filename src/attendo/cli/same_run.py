@@ -108,8 +108,8 @@ def data_hash(data: PreparedData) -> str:
         if name in data.splits:
             split = data.splits[name]
             for column in split.ids.columns.values():
-                state.update(column.offsets.tobytes())
-                state.update(column.values.tobytes())
+                state.update(column.offsets.data)  # as they lie on disk: no copy of them is made
+                state.update(column.values.data)
             if split.labels is not None:
-                state.update(split.labels.tobytes())
+                state.update(split.labels.data)
     return state.hexdigest()

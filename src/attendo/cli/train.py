@@ -86,8 +86,8 @@ def start(config: DictConfig, words: Sequence[str]) -> Outcome:
     check_same_run(saved.contents.config, settings)
     saved.check_goes_on(settings["trainer"])
     is_asked_for_more = any(not word.startswith("resume=") for word in words)
-    is_newest = newest_checkpoint(folder) == saved.path
-    if (folder / "metrics.json").is_file() and is_newest and not is_asked_for_more:
+    has_ended = (folder / "metrics.json").is_file()
+    if has_ended and not is_asked_for_more and newest_checkpoint(folder) == saved.path:
         log.info("%s has ended; trainer.max_epochs=… trains it longer", folder)
         return ended(folder, settings)
     ready = prepare(settings, saved)
