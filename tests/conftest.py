@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from attendo.data.preparation import PreparedData
-from small_runs import prepared_pairs, prepared_texts
+from small_runs import prepared_pairs, prepared_tagged, prepared_texts
 
 NOISE = (
     "html5lib's sanitizer is deprecated",  # TensorBoard's own use of it
@@ -34,6 +34,12 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     """Digits and the same digits in reverse: 96 pairs to train on, 23 to validate, 17 to test."""
     return prepared_pairs(tmp_path_factory.mktemp("cache"), (96, 23, 17))
+
+
+@pytest.fixture(scope="session")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """Texts with several labels each, or none: 96 to train on, 23 to validate, 17 to test."""
+    return prepared_tagged(tmp_path_factory.mktemp("cache"), (96, 23, 17))
 
 
 @pytest.fixture(params=["texts", "pairs"])

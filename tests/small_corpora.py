@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ TEXTS = [(f"a {'good' if n % 2 else 'bad'} film, number {n}", "pos" if n % 2 els
 PAIRS = [(f"the house {n}", f"das Haus {n}") for n in range(40)]
 
 
-def write_table(path: Path, names: tuple[str, str], rows: list[tuple[str, str]]) -> str:
+def write_table(path: Path, names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     kind = "".join(path.suffixes)
     if kind.startswith(".parquet"):
         columns = zip(*rows, strict=True)
@@ -37,9 +38,15 @@ def write_corpora(folder: Path) -> None:
         "sst2/test.tsv",
         "imdb/train.tsv.gz",
         "imdb/test.tsv.gz",
+        "r8/train.tsv",
+        "r8/test.tsv",
+        "mr/all.tsv",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_table(folder / name, ("text", "label"), TEXTS)
+    (folder / "glove").mkdir()
+    with gzip.open(folder / "glove" / "glove.6B.50d.top60k.txt.gz", "wt", encoding="utf-8") as file:
+        file.writelines(f"{word}{number * 50}\n" for word, number in (("good", " 1"), ("bad", " -1")))
     (folder / "multi30k").mkdir()
     for name in ("train", "val", "test_2016_flickr"):
         for side, language in enumerate(("en", "de")):

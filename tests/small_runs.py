@@ -11,12 +11,15 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from attendo.cli.building import training_rows
 from attendo.data import BatchSizes, LengthPolicy, Preparation, SplitPolicy, TextDataModule
 from attendo.data.preparation import PreparedData
 from attendo.data.sources import Row, Source
 from attendo.models import SelfAttentiveClassifier, TransformerDecoder, TransformerEncoder, TransformerSeq2Seq
 from attendo.models.encoders import LSTMEncoder
 from attendo.models.layers.attention import StructuredSelfAttention
+from attendo.models.layers.weighting import Softmax
+from attendo.models.self_attentive import Dropouts
 from attendo.optim import constant
 from attendo.tasks import (
     BleuSettings,
@@ -56,7 +59,9 @@ class Rows:
             yield Row(fields, f"{split}:{number}")
 
 
-def prepared(cache: Path, source: Source, trainers: Sequence[str] = ("joint",)) -> PreparedData:
+def prepared(
+    cache: Path, source: Source, trainers: Sequence[str] = ("joint",), label_separator: str | None = None
+) -> PreparedData:
     whitespace = functools.partial(train_whitespace, lowercase=False, minimum_count=1, maximum_size=None)
     preparation = Preparation(
         source=source,
@@ -65,6 +70,7 @@ def prepared(cache: Path, source: Source, trainers: Sequence[str] = ("joint",)) 
         unicode=None,
         labels=None,
         cache_dir=cache,
+        label_separator=label_separator,
     )
     return preparation.train(dict.fromkeys(trainers, whitespace))
 
@@ -95,6 +101,19 @@ def prepared_texts(cache: Path, sizes: Sequence[int], shuffled: bool = False) ->
     return prepared(cache, Rows(("text", "label"), rows))
 
 
+def prepared_tagged(cache: Path, sizes: Sequence[int]) -> PreparedData:
+    """Texts with any number of keywords, each of which is a label; two texts in ten have none."""
+    generator = random.Random(2)
+    rows: dict[str, list[tuple[str, str]]] = {split: [] for split in SPLITS}
+    for split, size in zip(SPLITS, sizes, strict=True):
+        for _ in range(size):
+            keywords = [word for word in KEYWORDS if generator.random() < 0.4]
+            words = [*generator.choices(FILLERS, k=generator.randint(2, 11)), *keywords]
+            generator.shuffle(words)
+            rows[split].append((" ".join(words), "|".join(KEYWORDS[word] for word in keywords)))
+    return prepared(cache, Rows(("text", "label"), rows), label_separator="|")
+
+
 def prepared_pairs(cache: Path, sizes: Sequence[int]) -> PreparedData:
     generator = random.Random(1)
     rows = {split: reversed_digits(generator, size) for split, size in zip(SPLITS, sizes, strict=True)}
@@ -102,17 +121,31 @@ def prepared_pairs(cache: Path, sizes: Sequence[int]) -> PreparedData:
 
 
 # ----------------------------------------------------------------------------------------- models and tasks
-def classifier(data: PreparedData, dropout: float = 0.0, size: int = 12) -> SelfAttentiveClassifier:
-    return SelfAttentiveClassifier(
-        vocabulary_size=len(data.tokenizers["text"]),
-        label_count=len(data.labels),
-        embedding_size=size,
-        encoder=LSTMEncoder(size, size, num_layers=1, bidirectional=True, dropout=0.0),
-        attention=functools.partial(StructuredSelfAttention, attention_size=8, hops=2),
-        mlp_size=16,
-        embedding_dropout=dropout,
-        mlp_dropout=dropout,
-    )
+def dropouts(probability: float = 0.0, **others: float) -> Dropouts:
+    """Of embedded tokens and the MLP; the others are off."""
+    return {"words": 0.0, "embedding": probability, "states": 0.0, "mlp": probability, **others}  # type: ignore[typeddict-item]
+
+
+def soft_attention(attention_size: int, hops: int) -> Callable[[int], nn.Module]:
+    return lambda size: StructuredSelfAttention(size, attention_size, hops, Softmax())
+
+
+def classifier(
+    data: PreparedData, dropout: float = 0.0, size: int = 12, **changed: Any
+) -> SelfAttentiveClassifier:
+    settings: dict[str, Any] = {
+        "vocabulary_size": len(data.tokenizers["text"]),
+        "label_count": len(data.labels),
+        "embedding_size": size,
+        "embedding_std": 1.0,
+        "encoder": LSTMEncoder(size, size, num_layers=1, bidirectional=True, dropout=0.0),
+        "attention": soft_attention(8, hops=2),
+        "mlp_size": 16,
+        "dropout": dropouts(dropout),
+        "head": "multiclass",
+        "combine_hops": "flatten",
+    }
+    return SelfAttentiveClassifier(**{**settings, **changed})
 
 
 def transformer(data: PreparedData, dropout: float = 0.0, width: int = 16) -> TransformerSeq2Seq:
@@ -144,6 +177,22 @@ def optimization(
     return Optimization(**{**settings, **changed})
 
 
+def classification_task(
+    model: nn.Module, how: Optimization | None, data: PreparedData, **changed: Any
+) -> TextClassificationTask:
+    """Everything off that is not asked for."""
+    settings: dict[str, Any] = {
+        "is_multilabel": data.is_multilabel,
+        **training_rows(data),
+        "label_smoothing": 0.0,
+        "attention_penalty": 0.0,
+        "penalty_form": "squared",
+        "class_weights": None,
+        "fit_temperature": False,
+    }
+    return TextClassificationTask(model, how, data.labels, **{**settings, **changed})
+
+
 def small_task(
     data: PreparedData,
     how: Optimization | None = None,
@@ -159,7 +208,7 @@ def small_task(
     model = model.double() if double else model
     how = how or optimization()
     if data.labels:
-        return TextClassificationTask(model, how, data.labels, smoothing, penalty)
+        return classification_task(model, how, data, label_smoothing=smoothing, attention_penalty=penalty)
     bleu = BleuSettings(tokenize="none", lowercase=False)
     return Seq2SeqTask(model, how, data.tokenizers["target"], GreedyDecoding(1.0, 3), smoothing, bleu)
 

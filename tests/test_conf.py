@@ -33,7 +33,8 @@ NEEDED = {  # what an option needs beside itself
     ("scheduler", "noam"): ["model=transformer"],
 }
 WITH_CLASSIFIER = {
-    "tokenizer", "model/encoder", "model/attention", "optimizer", "scheduler", "regularization", "clipping",
+    "tokenizer", "model/encoder", "model/attention", "model/feature_attention", "model/pair",
+    "optimizer", "scheduler", "regularization", "clipping",
     "trainer", "callbacks", "logger", "debug", "model", "hydra/job_logging", "hydra/hydra_logging",
 }  # fmt: skip
 WITH_TRANSFORMER = {"tokenizer", "optimizer", "scheduler", "regularization", "clipping", "decoding"}
@@ -57,7 +58,7 @@ def test_options_that_cannot_be_trained_here_compose_and_pass_the_check(group: s
     assert composed("train", *words)["seed"] == 1
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict"])
+@pytest.mark.parametrize("command", ["evaluate", "explain", "predict"])
 def test_what_asks_a_run_composes(command: str) -> None:
     assert composed(command, "run=somewhere")["checkpoint"] == "best"
 
@@ -73,13 +74,34 @@ def test_every_yaml_says_what_it_is_or_names_its_class() -> None:
 
 
 # --------------------------------------------------------------------------------------------------- training
+SMALL_ENCODERS = {  # what makes those small that have no hidden_size
+    "transformer": ("model.encoder.width=6", "model.encoder.heads=2", "model.encoder.feed_forward_size=6"),
+    "convolutional": ("model.encoder.channels=3",),
+    "bag": (),
+}
+TWO_TEXTS = (
+    "data=labelled_texts",
+    "data.train=two.tsv",
+    "data.test=two.tsv",
+    "data.columns={text: premise, text_b: hypothesis, label: label}",
+)
+
+
+def small_classifier(group: str, option: str) -> tuple[str, ...]:
+    size = SMALL_CLASSIFIER
+    if group == "model/encoder" and option in SMALL_ENCODERS:
+        size = (*SMALL_ENCODERS[option], *SMALL_CLASSIFIER[1:])
+    return (*TWO_TEXTS, *size) if group == "model/pair" else (*SMALL_DATA, *size)
+
+
 def trainings() -> Iterator[object]:
     for group, option in OPTIONS:
         if (group, option) in NOT_HERE or group in ELSEWHERE:
             continue
         if group in WITH_CLASSIFIER and ("model=transformer" not in NEEDED.get((group, option), [])):
-            small = () if (group, option) == ("model", "transformer") else SMALL_CLASSIFIER
-            yield pytest.param((*SMALL_DATA, *small, f"{group}={option}"), id=f"classifier, {group}={option}")
+            is_other = (group, option) == ("model", "transformer")
+            words = SMALL_DATA if is_other else small_classifier(group, option)
+            yield pytest.param((*words, f"{group}={option}"), id=f"classifier, {group}={option}")
         if group in WITH_TRANSFORMER:
             data = DATES if group == "tokenizer" else TRANSFORMER
             size = ("tokenizer.vocabulary_size=90",) if option in ("bpe", "unigram") else ()
@@ -89,6 +111,9 @@ def trainings() -> Iterator[object]:
 
 @pytest.mark.parametrize("words", list(trainings()))
 def test_every_option_trains_a_batch(words: tuple[str, ...]) -> None:
+    if "data.train=two.tsv" in words:
+        rows = [(text, text[::-1], label) for text, label in TEXTS]
+        write_table(Path("two.tsv"), ("premise", "hypothesis", "label"), rows)
     if "debug=overfit" in words:
         words = (*words, "trainer.max_epochs=3")
     if "debug=profile" in words:
@@ -113,7 +138,7 @@ def test_every_tokenizer_can_be_the_targets_own(option: str) -> None:
 
 
 def test_overfitting_is_not_stopped_early_and_learns_its_sentences_by_heart() -> None:
-    words = ("debug=overfit", "trainer.max_epochs=40", "optimizer.lr=0.02", "data.sentences_per_step=8")
+    words = ("debug=overfit", "trainer.max_epochs=80", "optimizer.lr=0.02", "data.sentences_per_step=8")
     training = json.loads((trained(*CLASSIFIER, *words).folder / "metrics.json").read_text())["training"]
     assert training["train/epoch_accuracy"] == 1
     assert training["train/epoch_loss"] < 0.05
@@ -189,6 +214,9 @@ def test_an_own_parallel_corpus_trains(suffix: str, tmp_path: Path) -> None:
 RECIPES = {
     "sst2": SMALL_CLASSIFIER,
     "imdb": SMALL_CLASSIFIER,
+    "r8": SMALL_CLASSIFIER,
+    "mr": (*SMALL_CLASSIFIER, "data.folds=2"),
+    "sst2_glove": (SMALL_CLASSIFIER[0], SMALL_CLASSIFIER[2]),
     "dates": (*SMALL_DATA, *SMALL_TRANSFORMER[1:]),
     "multi30k": (*SMALL_TRANSFORMER[1:], "tokenizer.vocabulary_size=60"),
 }
@@ -202,9 +230,11 @@ def test_every_recipe_trains_on_small_files_of_the_right_names(name: str, tmp_pa
     assert ended.folder.parent.name == OmegaConf.load(ended.folder / "config.yaml").data.name
 
 
-def test_every_recipe_gives_its_command() -> None:
+def test_every_recipe_gives_its_command_and_what_it_reaches_where() -> None:
     for file in (Path(CONF) / "experiment").glob("*.yaml"):
-        assert f"#   attendo train experiment={file.stem}\n" in file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
+        assert f"#   attendo train experiment={file.stem}\n" in text
+        assert "\n# Measured" in text and "AMD EPYC" in text
 
 
 def test_the_built_in_data_train_without_being_asked_for() -> None:

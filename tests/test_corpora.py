@@ -77,7 +77,16 @@ def trec(folder: Path) -> list[str]:
     return sorted(names)
 
 
-LABELLED = {"imdb": imdb, "ag_news": ag_news, "sst2": sst2, "trec": trec}
+def snli(folder: Path) -> list[str]:
+    feature, labels = classes(["entailment", "neutral", "contradiction"])
+    labels[2::6] = [-1] * len(labels[2::6])  # no gold label
+    texts = {"premise": (Value("string"), ENGLISH), "hypothesis": (Value("string"), GERMAN)}
+    parquet(folder / "plain_text", {**texts, "label": (feature, labels)}, "train", "validation", "test")
+    return ["contradiction", "entailment", "neutral"]
+
+
+LABELLED = {"imdb": imdb, "ag_news": ag_news, "sst2": sst2, "trec": trec, "snli": snli}
+NEEDED = {"snli": ["model/pair=features"]}  # beside the data
 
 
 def multi30k(folder: Path) -> None:
@@ -118,7 +127,7 @@ def test_every_corpus_has_a_miniature() -> None:
 @pytest.mark.parametrize("name", LABELLED)
 def test_a_labelled_corpus_trains_on_its_miniature(name: str, tmp_path: Path) -> None:
     expected = LABELLED[name](tmp_path / "copy")
-    words = (f"data={name}", "data.path=copy", *SMALL_CLASSIFIER)
+    words = (f"data={name}", "data.path=copy", *NEEDED.get(name, []), *SMALL_CLASSIFIER)
     ended = trained(*words)
     printed = next(line for line in ended.out.splitlines() if line.startswith("classes"))
     assert re.sub(r" [\d.]+ %", "", printed) == f"classes    {', '.join(expected)}"
@@ -145,7 +154,7 @@ def test_a_corpus_of_pairs_trains_on_its_miniature(
 @pytest.mark.parametrize("name", [*LABELLED, *PAIRS])
 def test_without_network_the_message_says_what_to_download_and_what_else_to_do(name: str) -> None:
     model = "transformer" if name in PAIRS else "self_attentive"
-    ended = attendo("train", *FAST, f"model={model}", f"data={name}")
+    ended = attendo("train", *FAST, f"model={model}", f"data={name}", *NEEDED.get(name, []))
     repository = yaml.safe_load(Path(CONF, "data", f"{name}.yaml").read_text(encoding="utf-8"))["path"]
     assert (ended.code, ended.err.count("\n")) == (2, 1)
     assert f"error: {repository}: the dataset cannot be fetched" in ended.err

@@ -10,11 +10,12 @@ import torch
 
 from attendo.data.preparation import PreparedData
 from attendo.optim import ClipNorm, linear
-from attendo.tasks import BleuSettings, GreedyDecoding, Seq2SeqTask, TextClassificationTask
+from attendo.tasks import BleuSettings, GreedyDecoding, Seq2SeqTask
 from small_runs import (
     SPLITS,
     Rows,
     batch_sizes,
+    classification_task,
     classifier,
     module_of,
     optimization,
@@ -79,7 +80,7 @@ def test_a_transformer_learns_nothing_from_targets_of_other_sources(folder: Path
 def keyword_score(data: PreparedData) -> float:
     """Accuracy on the test split after a short training."""
     torch.manual_seed(1)
-    task = TextClassificationTask(classifier(data), HOW(), data.labels, 0.1, 0.1)
+    task = classification_task(classifier(data), HOW(), data, label_smoothing=0.1, attention_penalty=0.1)
     trainer = small_trainer(max_epochs=6, limit_val_batches=0, log_every_n_steps=50)
     trainer.fit(task, datamodule=module_of(data))
     trainer.test(task, datamodule=module_of(data), verbose=False)

@@ -1,10 +1,11 @@
-"""Loss terms against torch's own, and their sums over micro-batches."""
+"""Loss terms against numpy's and torch's own, and their sums over micro-batches."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from attendo.losses import attention_penalty, smoothed_nll
+from attendo.losses import attention_penalty, hop_overlap, smoothed_bce, smoothed_nll
 
 EXACT = {"rtol": 0, "atol": 1e-12}
 
@@ -65,8 +66,85 @@ def test_half_precision_is_summed_in_float32():
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.5])
 def test_a_smoothing_that_is_no_probability_is_refused(smoothing):
-    with pytest.raises(ValueError, match="label smoothing must be between 0 and 1"):
+    with pytest.raises(AssertionError, match="label smoothing must be between 0 and 1"):
         smoothed_nll(*some_items(), smoothing)
+    with pytest.raises(AssertionError, match="label smoothing must be between 0 and 1"):
+        smoothed_bce(*some_labels(), smoothing)
+
+
+# --------------------------------------------------------------------------------------- several labels a row
+def some_labels():
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(7, 4, dtype=torch.float64)
+    targets = (torch.randn(7, 4) > 0).double()
+    weight = torch.tensor([1.0, 0.5, 0.0, 2.0, 1.0, 0.0, 0.25], dtype=torch.float64)
+    return logits, targets, weight
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("factors", [None, [1.0, 3.0, 0.5, 1.0]])
+def test_smoothed_bce_equals_its_definition_from_probabilities(smoothing, factors):
+    logits, targets, weight = some_labels()
+    positive = None if factors is None else torch.tensor(factors)
+    loss = smoothed_bce(logits, targets, weight, smoothing, positive)
+    probability = 1 / (1 + np.exp(-logits.numpy()))
+    smoothed = (1 - smoothing) * targets.numpy() + smoothing / 2
+    holds = smoothed * np.log(probability) * np.array(factors or [1.0] * 4)
+    each = -(holds + (1 - smoothed) * np.log(1 - probability)).mean(axis=1)
+    np.testing.assert_allclose(loss.sum.item(), each @ weight.numpy(), rtol=1e-13)
+    assert loss.count == weight.sum()
+
+
+def test_gradients_equal_those_of_binary_cross_entropy_of_torch():
+    logits, targets, _ = some_labels()
+    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    smoothed_bce(ours, targets, torch.ones(7).double(), 0.0).sum.backward()
+    functional.binary_cross_entropy(theirs.sigmoid(), targets, reduction="sum").backward()
+    torch.testing.assert_close(4 * ours.grad, theirs.grad, **EXACT)
+
+
+def test_binary_cross_entropy_is_exact_where_the_sigmoid_is_zero_or_one():
+    logits = torch.tensor([[200.0, -200.0], [200.0, -200.0]], requires_grad=True)
+    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    right, wrong = (
+        smoothed_bce(logits[i : i + 1], targets[i : i + 1], torch.ones(1), 0.0).sum for i in (0, 1)
+    )
+    assert right == 0
+    assert wrong == 200  # and not -log of some epsilon
+    wrong.backward()
+    assert logits.grad.tolist() == [[0, 0], [0.5, -0.5]]  # no saturation of what is wrong
+    assert functional.binary_cross_entropy(logits.sigmoid()[1:], targets[1:]) == 100  # from probabilities
+
+
+def test_half_precision_labels_are_summed_in_float32():
+    logits = torch.full((10_000, 2), 0.5).bfloat16()
+    loss = smoothed_bce(logits, torch.zeros(10_000, 2), torch.ones(10_000), 0.0)
+    torch.testing.assert_close(
+        loss.sum, torch.tensor(10_000 * np.log1p(np.exp(0.5))).float(), rtol=1e-5, atol=0
+    )
+
+
+def test_an_item_of_weight_zero_adds_nothing_even_where_it_is_not_finite():
+    logits, targets, weight = some_labels()
+    filled = logits.masked_fill(weight[:, None] == 0, torch.nan)
+    loss = smoothed_bce(filled, targets, weight, 0.1)
+    torch.testing.assert_close(loss.sum, smoothed_bce(logits, targets, weight, 0.1).sum, **EXACT)
+    nothing = smoothed_bce(torch.zeros(0, 5), torch.zeros(0, 5), torch.zeros(0), 0.1)
+    assert nothing.sum == nothing.count == 0
+
+
+# ------------------------------------------------------------------------------------------------------- hops
+@pytest.mark.parametrize("squared", [True, False])
+def test_the_penalty_is_the_frobenius_norm_of_the_paper(squared):
+    attention = torch.randn(3, 4, 6, dtype=torch.float64).softmax(dim=-1)
+    weight = torch.tensor([1.0, 0.5, 2.0], dtype=torch.float64)
+    norms = [np.linalg.norm(a @ a.T - np.eye(4), "fro") for a in attention.numpy()]
+    expected = np.square(norms) if squared else np.array(norms)
+    loss = attention_penalty(attention, weight, squared)
+    np.testing.assert_allclose(loss.sum.item(), expected @ weight.numpy(), rtol=1e-14)
+    assert loss.count == 3.5
+    attention.requires_grad_()
+    assert torch.autograd.gradcheck(lambda a: attention_penalty(a, weight, squared).sum, attention)
 
 
 def test_hops_on_different_single_words_cost_nothing():
@@ -88,16 +166,49 @@ def test_a_sentence_of_weight_zero_costs_nothing_and_does_not_count():
     assert loss.count == 3
 
 
-def test_the_penalty_has_finite_gradients_where_it_is_zero():
+@pytest.mark.parametrize("squared", [True, False])
+def test_the_penalty_has_finite_gradients_where_it_is_zero(squared):
     attention = torch.eye(3)[None].requires_grad_()
-    attention_penalty(attention, torch.ones(1)).sum.backward()
+    with torch.autograd.set_detect_anomaly(True):  # NaN anywhere in the backward pass is an error
+        attention_penalty(attention, torch.ones(1), squared).sum.backward()
     assert (attention.grad == 0).all()
+    attention = torch.eye(3)[None].requires_grad_()
+    gram = attention @ attention.mT - torch.eye(3)
+    gram.square().sum().sqrt().backward()  # as public code has it
+    assert attention.grad.isnan().any()
 
 
-def test_autocast_does_not_round_the_penalty():
+def test_hops_that_share_no_token_do_not_overlap_and_equal_ones_do_entirely():
+    one = torch.ones(1)
+    assert hop_overlap(torch.tensor([[[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]]), one).sum == 0
+    equal = hop_overlap(torch.tensor([0.2, 0.3, 0.5]).expand(1, 4, 3), one).sum
+    torch.testing.assert_close(equal, torch.tensor(1.0))
+
+
+def test_overlap_is_the_mean_common_weight_over_pairs_of_hops():
+    attention = torch.randn(3, 4, 6, dtype=torch.float64).softmax(dim=-1)
+    weight = torch.tensor([1.0, 0.0, 2.0], dtype=torch.float64)
+    means = []
+    for a in attention.numpy():
+        pairs = [(a[i], a[j]) for i in range(4) for j in range(i)]
+        means.append(np.mean([np.minimum(p, q).sum() for p, q in pairs]))
+    loss = hop_overlap(attention, weight)
+    np.testing.assert_allclose(loss.sum.item(), means @ weight.numpy(), rtol=1e-13)
+    assert loss.count == 3
+
+
+def test_a_single_hop_and_a_sentence_of_padding_alone_overlap_by_zero():
+    for attention in [torch.ones(2, 1, 1), torch.zeros(2, 3, 4), torch.zeros(2, 3, 0)]:
+        loss = hop_overlap(attention, torch.ones(2))
+        assert loss.sum == 0
+        assert loss.count == 2
+
+
+@pytest.mark.parametrize("term", [attention_penalty, hop_overlap])
+def test_autocast_does_not_round_what_is_said_of_hops(term):
     attention = torch.rand(2, 3, 50).softmax(dim=-1)
-    expected = attention_penalty(attention.double(), torch.ones(2).double()).sum
+    expected = term(attention.double(), torch.ones(2).double()).sum
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        penalty = attention_penalty(attention, torch.ones(2)).sum
+        found = term(attention, torch.ones(2)).sum
         assert (attention @ attention.mT).dtype == torch.bfloat16  # what would be rounded
-    torch.testing.assert_close(penalty.double(), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=0)

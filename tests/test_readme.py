@@ -1,5 +1,6 @@
 """Every command of the README and of CONTRIBUTING runs as it stands there (trainings in debug=fast)."""
 
+import gzip
 import re
 import shlex
 import subprocess
@@ -46,6 +47,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_table(tmp_path / name, ("text", "label"), TEXTS)
     for name in ("reviews.csv", "my_reviews.tsv"):
         write_table(tmp_path / name, ("review", "stars"), TEXTS)
+    genres = [(text, ("comedy", "comedy|drama", "")[number % 3]) for number, (text, _) in enumerate(TEXTS)]
+    write_table(tmp_path / "films.jsonl", ("text", "genres"), genres)
+    answers = [(text, text[::-1], label) for text, label in TEXTS]
+    write_table(tmp_path / "questions.tsv", ("text", "answer", "label"), answers)
+    with gzip.open(tmp_path / "vectors.txt.gz", "wt", encoding="utf-8") as file:
+        file.writelines(f"{word}{' 0.5' * 50}\n" for word in ("good", "bad", "film"))
     (tmp_path / "new.txt").write_text("a good film\n\nmy first\n", encoding="utf-8")
     write_table(tmp_path / "pairs.jsonl", ("en", "de"), PAIRS)
     for name in ("train", "test"):
@@ -97,7 +104,7 @@ def test_what_needs_a_run_runs_as_it_stands_in_the_documents(line: str, project:
         words = shlex.split(line)[1:]
         fast = ["debug=fast"] if any(word.startswith("init_from=") for word in words) else []
         ended = run(*words, *fast)
-        shown = {"evaluate": "test/accuracy", "predict": "", "train": "run folder"}
+        shown = {"evaluate": "test/accuracy", "predict": "", "explain": "open it", "train": "run folder"}
         assert shown[words[0]] in ended.out
     else:
         program = f"{shlex.quote(sys.executable)} -m attendo"
@@ -110,7 +117,8 @@ def test_what_needs_a_run_runs_as_it_stands_in_the_documents(line: str, project:
         assert len(answers) == len(asked)
         assert set(answers) <= {"neg", "pos", ""}
     for output in re.findall(r"output=(\S+)", line):
-        assert (project / output).stat().st_size > 0
+        written = project / output
+        assert (written / "index.html" if written.is_dir() else written).stat().st_size > 0
 
 
 @pytest.mark.parametrize("line", [line for line in ALL_COMMANDS if line.startswith("attendo inspect")])

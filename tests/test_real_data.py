@@ -54,3 +54,15 @@ def test_movie_reviews_divide_into_ten_folds(tmp_path) -> None:
     )
     (predictions,) = tmp_path.glob("outputs/*/*/predictions/test.jsonl")
     assert len(predictions.read_text(encoding="utf-8").splitlines()) in (1066, 1067)
+
+
+def test_glove_vectors_cover_most_of_sst2_and_help_from_the_first_epoch(tmp_path) -> None:
+    scores = train(tmp_path, "experiment=sst2_glove", "trainer.max_epochs=2")
+    assert scores["test/accuracy"] > 0.75
+    (log,) = tmp_path.glob("outputs/*/*/train.log")
+    assert "word vectors for 6,425 of the vocabulary's 7,138 words" in log.read_text(encoding="utf-8")
+
+
+def test_r8_is_learned(tmp_path) -> None:
+    scores = train(tmp_path, "experiment=r8", "model/encoder=bag", "trainer.max_epochs=4")
+    assert scores["test/accuracy"] > 0.9

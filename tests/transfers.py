@@ -23,6 +23,7 @@ def classifier_config(embedding_size: int = 6, encoder: str = "LSTMEncoder") -> 
     return {
         "_target_": "attendo.models.SelfAttentiveClassifier",
         "embedding_size": embedding_size,
+        "embedding_std": 1.0,
         "encoder": {
             "_target_": f"attendo.models.encoders.{encoder}",
             "input_size": embedding_size,
@@ -36,10 +37,12 @@ def classifier_config(embedding_size: int = 6, encoder: str = "LSTMEncoder") -> 
             "_partial_": True,
             "attention_size": 4,
             "hops": 2,
+            "weighting": {"_target_": "attendo.models.layers.weighting.Softmax"},
         },
         "mlp_size": 5,
-        "embedding_dropout": 0.0,
-        "mlp_dropout": 0.0,
+        "dropout": {"words": 0.0, "embedding": 0.0, "states": 0.0, "mlp": 0.0},
+        "head": "multiclass",
+        "combine_hops": "flatten",
     }
 
 

@@ -21,13 +21,16 @@ TRAIN = [
 TEST = [("nothing of this is known", "a"), ("X y", "b"), ("a a", "a")]
 
 
-def prepared(folder: Path, roles: tuple[str, str], rows, maximum: int | None = None) -> PreparedData:
+def prepared(
+    folder: Path, roles: tuple[str, ...], rows, maximum: int | None = None, separator: str | None = None
+) -> PreparedData:
     import functools
 
     spaces = functools.partial(train_whitespace, lowercase=False, minimum_count=1, maximum_size=None)
     splits = SplitPolicy(validation_fraction=0.0, folds=None, fold=None, split_seed=0)
     source, lengths = Rows(roles, rows), LengthPolicy(maximum, "truncate")
-    return Preparation(source, splits, lengths, None, None, folder).train({"joint": spaces})
+    preparation = Preparation(source, splits, lengths, None, None, folder, label_separator=separator)
+    return preparation.train({"joint": spaces})
 
 
 def shown(data: PreparedData) -> dict[str, Gallery]:
@@ -90,3 +93,32 @@ def test_pairs_of_unusual_length_are_the_oddest(tmp_path: Path) -> None:
     assert notes[1] == f"target {ratios[7] / usual:.1f} times longer than usual"
     assert rows_of(found["The same on both sides (train)"]) == [12]
     assert found["Longest (train)"].examples[0].label is None
+
+
+# ----------------------------------------------------------------------------- pairs of texts, several labels
+QUESTIONS = [
+    ("who", "the cat", "yes"), ("where is it", "here", "no"), ("WHO", "the  cat", "no"),
+    ("who", "a dog", "yes"),
+    ("same", "Same", "no"), ("where is it", "here", "no"),
+]  # fmt: skip
+
+
+def test_pairs_of_texts_are_compared_as_a_whole(tmp_path: Path) -> None:
+    test = [("who", "zzz", "yes"), ("Where is it", "here", "yes")]
+    found = shown(prepared(tmp_path, ("text", "text_b", "label"), {"train": QUESTIONS, "test": test}))
+    assert rows_of(found["Contradictory (train)"]) == [1, 3]
+    assert rows_of(found["Repeated (train)"]) == [1, 3, 2, 6]
+    assert rows_of(found["The same on both sides (train)"]) == [5]
+    (leak,) = found["Also in training (test)"].examples
+    assert (leak.where, leak.note) == ("test:2", "also at train:2")
+    assert leak.texts == {"text": "Where is it", "text_b": "here"} and leak.label == "yes"
+    assert found["Longest (train)"].examples[0].note == "text 3 tokens, second text 1 tokens"
+    assert found["Oddest (test)"].examples[0].texts["text_b"] == "zzz"
+
+
+def test_the_labels_of_a_row_are_named(tmp_path: Path) -> None:
+    rows = [("a", "x|y"), ("b", ""), ("A", "y"), ("a", "y|x"), ("c d", "x")]
+    found = shown(prepared(tmp_path, ("text", "label"), {"train": rows}, separator="|"))
+    labels = {(example.texts["text"], example.label) for example in found["Longest (train)"].examples}
+    assert labels == {("a", "x, y"), ("b", "no label"), ("A", "y"), ("c d", "x")}
+    assert [example.label for example in found["Contradictory (train)"].examples] == ["x, y", "y"]

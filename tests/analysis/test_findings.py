@@ -12,17 +12,18 @@ from attendo.data.statistics import statistics
 from attendo.tokenization import train_bpe, train_whitespace
 from small_runs import Rows
 
-Labelled = Sequence[tuple[str, str]]
+Labelled = Sequence[tuple[str, ...]]
 
 
 def prepared(
-    folder: Path, rows: dict[str, Labelled], roles=("text", "label"), trainer=None, **lengths
+    folder: Path, rows: dict[str, Labelled], roles=("text", "label"), trainer=None, separator=None, **lengths
 ) -> PreparedData:
     words = functools.partial(train_whitespace, lowercase=False, minimum_count=1, maximum_size=None)
     policy = LengthPolicy(lengths.get("maximum"), lengths.get("too_long", "truncate"))
     splits = SplitPolicy(validation_fraction=0.0, folds=None, fold=None, split_seed=0)
     source = Rows(roles, rows)
-    return Preparation(source, splits, policy, None, None, folder).train({"joint": trainer or words})
+    preparation = Preparation(source, splits, policy, None, None, folder, label_separator=separator)
+    return preparation.train({"joint": trainer or words})
 
 
 def said(folder: Path, rows: dict[str, Labelled], *arguments, **named) -> list[str]:
@@ -128,6 +129,82 @@ def test_what_was_planted_in_pairs_is_said(planted, expected, tmp_path: Path) ->
     assert said(tmp_path, splits, ("source", "target")) == []
     splits["test"] = [*splits["test"], *planted]
     assert said(tmp_path, splits, ("source", "target")) == [expected]
+
+
+# --------------------------------------------------------------------------------------------- pairs of texts
+TWO_TEXTS = ("text", "text_b", "label")
+
+
+def good_texts(count: int, first: int = 0) -> list[tuple[str, ...]]:
+    return [(text, f"{text} w1 end", label) for text, label in good(count, first)]
+
+
+@pytest.mark.parametrize(("split", "planted", "expected"), [
+    ("test", [good_texts(1)[0]], "1 of the 301 test pairs (0.3 %) also occur in train"),
+    ("test", [("w1 w2 end", f"w2 w{n} w1 end", "a") for n in range(3)] + [("w3 end", "w0 end", "b")], None),
+    ("train", [("W0 w0 w0 end", "w0 w0 w0 end w1 end", "b")],
+     "0.2 % (train), 0.0 % (validation) and 0.0 % (test) of the rows have a pair that has another label "
+     "elsewhere in the split"),
+    ("test", [(f"w1 w{n} w2 w{n} end", f"W1 w{n} w2 w{n} end", "ab"[n % 2]) for n in range(8)],
+     "0.0 % (train), 0.0 % (validation) and 2.6 % (test) of the pairs have the same text on both sides"),
+    ("test", [(f"w1 w{n % 12} end", "new words here end " * 3, "ab"[n % 2]) for n in range(60)],
+     "0.0 % (train), 0.0 % (validation) and 21.4 % (test) of the second text tokens are unknown: try "
+     "tokenizer=bpe, or a lower tokenizer.minimum_count"),
+])  # fmt: skip
+def test_what_was_planted_in_pairs_of_texts_is_said(split, planted, expected, tmp_path: Path) -> None:
+    splits = {"train": good_texts(800), "validation": good_texts(300, 800), "test": good_texts(300, 1100)}
+    assert said(tmp_path, splits, TWO_TEXTS) == []
+    splits[split] = [*splits[split], *planted]
+    found = said(tmp_path, splits, TWO_TEXTS)
+    assert found == [] if expected is None else expected in found
+
+
+# -------------------------------------------------------------------------------------------- several labels
+def good_sets() -> dict[str, Labelled]:
+    return {
+        name: [(text, ("x", "y", "x|y", "")[n % 4]) for n, (text, _) in enumerate(rows)]
+        for name, rows in good_splits().items()
+    }
+
+
+def test_nothing_is_said_of_good_sets_of_labels(tmp_path: Path) -> None:
+    assert said(tmp_path, good_sets(), separator="|") == []
+
+
+def test_a_separator_that_never_occurs_is_said(tmp_path: Path) -> None:
+    rows = {name: [(text, label or "z") for text, label in rows] for name, rows in good_sets().items()}
+    (sentence,) = said(tmp_path, rows, separator=";")
+    assert (
+        sentence == "no row has more than one label: is data.label_separator what stands between the labels?"
+    )
+
+
+@pytest.mark.parametrize("separator", ["|", ";", ", "])
+def test_classes_that_look_like_sets_of_labels_are_said(separator: str, tmp_path: Path) -> None:
+    rows = {
+        name: [(text, (label or "y").replace("|", separator)) for text, label in rows]
+        for name, rows in good_sets().items()
+    }
+    found = said(tmp_path, rows)
+    assert [
+        f"classes such as 'x{separator}y' look like several labels each: with data.label_separator="
+        f"{separator.strip()!r} model.head=multilabel, there would be 2 labels in place of 3 classes"
+    ] == [sentence for sentence in found if "look like" in sentence]
+
+
+def test_rare_and_shifted_labels_are_said_by_their_share_of_the_rows(tmp_path: Path) -> None:
+    rows = good_sets()
+    rows["train"] = [*rows["train"], ("w1 w1 w1 end end", "x|rare")]
+    rows["test"] = [(text, "x|y") for text, _ in rows["test"]]
+    found = said(tmp_path, rows, separator="|")
+    assert found[:3] == [
+        "1 label with fewer than 10 rows in train: 'rare' (1)",
+        "1 label without a row in validation: 'rare'",
+        "1 label without a row in test: 'rare'",
+    ]
+    assert found[3].startswith("label 'x' has 401 times as many rows in train as 'rare': accuracy hides the ")
+    assert found[4] == "label 'x' has 100.0 % of test, but 50.1 % of train" or "label 'y'" in found[4]
+    assert "labels     rare 0.1 %, x 50.1 %, y 49.9 %" in summary(prepared(tmp_path, rows, separator="|"))
 
 
 def test_a_vocabulary_that_training_does_not_use_is_said(tmp_path: Path) -> None:

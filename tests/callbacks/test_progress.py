@@ -53,17 +53,18 @@ def test_without_a_terminal_there_is_a_line_after_every_validation(
     data: PreparedData, lines: list[str], console: rich.console.Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
     progress = Progress(refresh_seconds=0.0, line_seconds=1e9)
-    _, diary = trained(data, None, batch_sizes(16), progress)
+    task, diary = trained(data, None, batch_sizes(16), progress)
     found = [LINE.fullmatch(line) for line in lines]
     assert [line and line["step"] for line in found] == ["6", "12"]
     assert [line and line["epoch"] for line in found] == ["1", "2"]
     last = diary.epochs[0]
     assert found[1] is not None and found[1]["left"] == "0:00"
-    for name in ("loss", "nll", "accuracy" if data.labels else "token_accuracy"):
+    for name in ("loss", "accuracy" if data.labels else "token_accuracy"):
         assert f"train/{name} {last[f'train/epoch_{name}']:.4g}" in found[1]["facts"]
     for name, value in last.items():
         if name.startswith("validation/"):
-            assert f"{name} {value:.4g}" in found[1]["facts"]
+            is_chief = name.removeprefix("validation/") in task.chief_metrics
+            assert (f"{name} {value:.4g}" in found[1]["facts"]) == is_chief
     written = console.file.getvalue() + "".join(capsys.readouterr())
     assert "\x1b" not in written + "".join(lines) and "\r" not in written
 

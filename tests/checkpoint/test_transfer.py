@@ -37,7 +37,15 @@ def test_the_same_vocabulary_is_loaded_whole() -> None:
     old, new = texts("sun moon", seed=1), texts("sun moon")
     report = new.take(old)
     assert all(torch.equal(new.now(name), value) for name, value in old.fresh.items())
-    assert set(report.loaded) == set(old.fresh) and report.resized == {} and report.share == 1.0
+    assert set(report.loaded) == set(old.fresh) - {"temperature"}
+    assert report.resized == {} and report.share == 1.0
+
+
+def test_the_temperature_is_that_of_other_data_and_stays_there() -> None:
+    old, new = texts("sun moon", seed=1), texts("sun moon")
+    old.fresh["temperature"] = torch.tensor(2.5)
+    assert "temperature" not in new.take(old).loaded
+    assert new.now("temperature") == 1
 
 
 def test_sizes_that_are_those_of_a_vocabulary_by_chance_confuse_nothing() -> None:
@@ -202,7 +210,7 @@ def test_the_report_says_what_was_done() -> None:
     report = new.take(old)
     first, *more = report.lines()
     copied = 5 * 6 + 6 * 4 + 4 * 2 + 12 * 5 + 5 + 5 + 1
-    total = sum(value.numel() for value in new.fresh.values())
+    total = sum(value.numel() for name, value in new.fresh.items() if name != "temperature")
     assert first == (
         f"loaded 7 of 15 parameters, {copied / total:.1%} of the numbers (attention 2, mlp 4, embedding 1)"
     )

@@ -7,16 +7,23 @@ import torch
 from torch import nn
 
 from attendo.data.preparation import PreparedData
-from attendo.tasks import TextClassificationTask
-from small_runs import SPLITS, Rows, keyword_texts, module_of, optimization, prepared, small_trainer
+from small_runs import (
+    SPLITS,
+    Rows,
+    classification_task,
+    keyword_texts,
+    module_of,
+    optimization,
+    prepared,
+    small_trainer,
+)
 from transfers import Side, classifier_config
 
 
 def accuracy(data: PreparedData, model: nn.Module, epochs: int) -> float:
     """On the test split, after training the model."""
-    task = TextClassificationTask(
-        model, optimization(lambda groups: torch.optim.Adam(groups, lr=3e-3)), data.labels, 0.0, 0.0
-    )
+    how = optimization(lambda groups: torch.optim.Adam(groups, lr=3e-3))
+    task = classification_task(model, how, data)
     trainer = small_trainer(max_epochs=epochs, limit_val_batches=0)
     trainer.fit(task, datamodule=module_of(data))
     trainer.test(task, datamodule=module_of(data), verbose=False)

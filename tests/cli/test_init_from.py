@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from command_line import SMALL_CLASSIFIER, SMALL_DATA, SMALL_TRANSFORMER, attendo, trained
+from command_line import FAST, SMALL_CLASSIFIER, SMALL_DATA, SMALL_TRANSFORMER, attendo, trained
 
 SMALL = (*SMALL_CLASSIFIER, *SMALL_DATA, "logger=none")
 
@@ -81,3 +81,33 @@ def test_nothing_that_fits_is_refused_before_data_is_read(run: Path) -> None:
     assert ended.code == 2
     assert "init_from" in ended.err or "fits" in ended.err
     assert "rows" not in ended.out
+
+
+BINARY = (*SMALL, "model.head=binary")
+
+
+@pytest.fixture(scope="module")
+def binary_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(*BINARY, f"hydra.run.dir={tmp_path_factory.mktemp('binary') / 'run'}").folder
+
+
+def test_a_binary_head_goes_on_with_the_same_classes_but_with_a_temperature_of_its_own(
+    binary_run: Path,
+) -> None:
+    before = weights(binary_run, "best")
+    assert before["model.temperature"] != 1
+    ended = trained(*BINARY, f"init_from={binary_run}", "freeze=[mlp.*]", "task.fit_temperature=false")
+    after = weights(ended.folder)
+    assert torch.equal(before["model.mlp.3.weight"], after["model.mlp.3.weight"])
+    assert after["model.temperature"] == 1
+
+
+def test_a_binary_head_is_not_put_upon_other_classes(binary_run: Path) -> None:
+    ended = attendo("train", *FAST, *BINARY, f"init_from={binary_run}", "data.labels=[positive,negative]")
+    assert ended.code == 2
+    assert "give data.labels in the checkpoint's order" in ended.err
+
+
+def test_a_head_of_many_classes_does_not_take_a_binary_one(binary_run: Path) -> None:
+    ended = trained(*SMALL, f"init_from={binary_run}")
+    assert "mlp.3.weight" in ended.out

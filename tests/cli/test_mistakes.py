@@ -34,9 +34,11 @@ WORDS = {
     "data=labelled_texts": "data.train is missing: give data.train=…",
     "data=hub_labelled": "data.path is missing: give data.path=…",
     # types
-    "trainer.max_epochs=abc": "trainer.max_epochs='abc': expected Optional[int]",
+    "trainer.max_epochs=abc": "trainer.max_epochs='abc': expected int or null",
     "data.max_length=long": "data.max_length='long': expected int, like 256",
-    "data.folds=many data.fold=1": "data.folds='many': expected int | null",
+    "regularization.class_weights=balance": "regularization.class_weights='balance': expected",
+    "data.sampling=balanced regularization.class_weights=balanced": "would make up for rare classes twice",
+    "data.folds=many data.fold=1": "data.folds='many': expected int or null",
     "optimizer.lr=fast": "optimizer.lr='fast': expected float",
     "model.encoder.bidirectional=3": "model.encoder.bidirectional=3: expected bool",
     "model.encoder.hidden_size=1.5": "model.encoder.hidden_size=1.5: expected int",
@@ -144,7 +146,8 @@ def test_another_class_brings_its_own_keywords() -> None:
 def test_commands_that_do_not_exist_are_named() -> None:
     ended = attendo("trrain")
     assert_is_one_message(
-        ended, "there is no command 'trrain' (train, evaluate, predict, inspect). Did you mean \"train\"?"
+        ended,
+        "there is no command 'trrain' (train, evaluate, predict, explain, inspect). Did you mean \"train\"?",
     )
     nothing = attendo()
     assert nothing.code == 2

@@ -16,8 +16,8 @@ OF_TEXTS = {  # what is given as data.train; in brackets: as data.test
     "lacking.jsonl": 'lacking.jsonl:41: no column "label"; the columns are "text", "labl". Did you mean',
     "good.parquet data.columns.text=txt": 'good.parquet: no column "txt"; the columns are "text", "label".',
     "good.tsv data.columns={text:0,label:2}": "good.tsv:1: ",
-    "good.tsv data.columns.text=0": "data.source: columns: found {'text': 0, 'label': 'label'}; expected",
-    "good.tsv data.columns=[text,label]": "data.columns: has keys of its own (text, label), which are set",
+    "good.tsv data.columns.text=0": "found {'text': 0, 'text_b': None, 'label': 'label'}; expected",
+    "good.tsv data.columns=[text,label]": "data.columns: has keys of its own (text, text_b, label)",
     "twice.tsv": 'twice.tsv:1: found 2 columns "text", expected one',
     "few.tsv": "few.tsv:42: found 1 column, expected 2 columns as in the first line",
     "many.tsv": "many.tsv:42: found 3 columns, expected 2 columns as in the first line",
@@ -146,7 +146,7 @@ def test_what_cannot_be_evaluated(words: str, expected: str, written: Path) -> N
     ("run=texts input=header.tsv", "header.tsv: found a header and no rows"),
     ("run=texts input=folder.tsv", "folder.tsv: is a folder"),
     ("run=texts input=new.txt output=new.txt/out.tsv", "output=new.txt/out.tsv: the folder new.txt does"),
-    ("run=pairs input=good.tsv", "the runs do not say which column to read: give column=…"),
+    ("run=pairs input=good.tsv", "the run does not say which column to read: give column=…"),
 ])  # fmt: skip
 def test_what_cannot_be_answered(words: str, expected: str, written: Path, tmp_path: Path) -> None:
     output = "" if "output=" in words else f" output={tmp_path / 'answers.tsv'}"

@@ -1,4 +1,4 @@
-"""attendo predict in a shell's pipe: answers at once, keeps order, and ends quietly."""
+"""attendo predict in a shell's pipe: answers at once, keeps order, and ends quietly or with a message."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import ENVIRONMENT, SMALL_CLASSIFIER, SMALL_DATA, trained
+from command_line import ENVIRONMENT, SMALL_CLASSIFIER, SMALL_DATA, attendo, trained
 
 PROGRAM = (sys.executable, "-m", "attendo", "predict", "run=run", "accelerator=cpu", "threads=1")
 COMMAND = " ".join(PROGRAM)
@@ -70,3 +70,11 @@ def test_answers_can_be_joined_to_their_lines_and_who_has_seen_enough_may_leave(
     assert [row[0] for row in rows] == lines[:3]
     assert [row[1] != "" for row in rows] == [True, False, True]
     assert (code, done.stderr) == (["0"], "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+def test_a_full_disk_is_one_message(folder: Path) -> None:
+    (folder / "one.txt").write_text("a great film\n")
+    words = (f"run={folder / 'run'}", f"input={folder / 'one.txt'}", "output=/dev/full", "accelerator=cpu")
+    ended = attendo("predict", *words)
+    assert (ended.code, "error: output=/dev/full: No space left on device" in ended.err) == (2, True)

@@ -10,6 +10,7 @@ from torch import nn
 
 import attendo.cli.train as command
 from attendo.cli.conf import CONF
+from attendo.data import TokenAugmentation
 from attendo.tasks import Task
 from command_line import trained
 
@@ -42,10 +43,20 @@ def decay(task: Task) -> set[float]:
     }
 
 
+def augmentation(task: Task) -> TokenAugmentation:
+    """None stands for no augmentation at all."""
+    return task.trainer.datamodule.augmentation or TokenAugmentation(0.0, 0.0, 0.0)
+
+
 PLACES: list[tuple[str, tuple[str, ...], Callable[[Task], set[float]]]] = [
     ("dropout", TRANSFORMER, dropouts),
     ("attention_dropout", TRANSFORMER, attention_dropouts),
     ("label_smoothing", TRANSFORMER, lambda task: {task.label_smoothing}),
+    ("word_dropout", CLASSIFIER, lambda task: {task.model.word_dropout.p}),
+    ("state_dropout", CLASSIFIER, lambda task: {task.model.state_dropout.p}),
+    ("token_drop", CLASSIFIER, lambda task: {augmentation(task).drop}),
+    ("token_swap", CLASSIFIER, lambda task: {augmentation(task).swap}),
+    ("token_mask", CLASSIFIER, lambda task: {augmentation(task).mask}),
     ("embedding_dropout", CLASSIFIER, lambda task: {task.model.embedding_dropout.p}),
     ("mlp_dropout", CLASSIFIER, lambda task: {m.p for m in task.model.mlp if isinstance(m, nn.Dropout)}),
     ("recurrent_dropout", (*CLASSIFIER, *LSTM), lambda task: {task.model.encoder.stack.dropout.p}),
@@ -86,10 +97,18 @@ def test_weight_decay_reaches_every_optimizer(optimizer: str, built: Callable[..
     assert not any(p is task.model.embedding.weight for p in decaying)
 
 
+def test_what_is_no_number_reaches_its_place_too(built: Callable[..., Task]) -> None:
+    task = built(*CLASSIFIER)
+    assert task.class_weights is None and task.penalty_is_squared
+    words = ("regularization.class_weights={positive: 3.0}", "regularization.penalty_form=unsquared")
+    task = built(*CLASSIFIER, *words)
+    assert task.class_weights.tolist() == [1.0, 3.0] and not task.penalty_is_squared
+
+
 def test_every_number_has_a_test_here() -> None:
     numbers = yaml.safe_load(Path(CONF, "regularization", "none.yaml").read_text(encoding="utf-8"))
-    assert {name for name, _, _ in PLACES} | {"weight_decay"} == set(numbers)
-    assert set(numbers.values()) == {0.0}
+    assert {name for name, _, _ in PLACES} | {"weight_decay", "penalty_form", "class_weights"} == set(numbers)
+    assert [value for value in numbers.values() if value] == ["squared"]
 
 
 def test_no_other_file_sets_such_a_number_itself() -> None:
@@ -97,7 +116,7 @@ def test_no_other_file_sets_such_a_number_itself() -> None:
     for file in Path(CONF).glob("*/**/*.yaml"):
         for line in file.read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() in names and file.parent.name != "regularization":
+            if key.strip() in names and value and file.parent.name != "regularization":
                 assert "${regularization." in value, f"{file}: {line}"
 
 

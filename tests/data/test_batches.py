@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from attendo.data import ClassificationBatch, Seq2SeqBatch, Split
-from attendo.data.batches import collate_classification, collate_seq2seq, side_lengths
+from attendo.data.batches import collate_classification, collate_seq2seq, padded, side_lengths
 from attendo.data.tables import IdTable, IdTableWriter, TextTable
 from attendo.tokenization import BOS, EOS, PAD
 
@@ -98,3 +98,7 @@ def test_shapes_that_do_not_belong_together_are_refused(labelled: Split) -> None
     batch = collate_classification(labelled, np.arange(3), is_filler=False, with_raw=False)
     with pytest.raises(TypeError):
         replace(batch, labels=batch.labels[:2])
+
+
+def test_lists_of_ids_are_padded_to_the_longest() -> None:
+    assert padded(iter(TARGETS)).tolist() == [[7, PAD, PAD, PAD], [6, 5, 8, 9], [5, 5, PAD, PAD]]

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attendo.data import BatchSizes
-from attendo.data.batching import Lengths, MicroBatch, StepPlan, cut_to_fit, evaluation_batches
+from attendo.data.batching import (
+    Lengths,
+    MicroBatch,
+    StepPlan,
+    cut_to_fit,
+    evaluation_batches,
+    like_lengths,
+)
 
 unhurried = settings(deadline=None)  # the machine may be busy
 LONGEST = 12  # tokens a side
@@ -220,3 +227,14 @@ def test_a_row_that_no_micro_batch_can_hold_is_an_error() -> None:
     for use in (lambda: StepPlan(lengths, sizes, 0), lambda: evaluation_batches(lengths, sizes, 0, 1)):
         with pytest.raises(ValueError, match=r"longest row has 11 tokens; data\.tokens_per_micro_batch=10"):
             use()
+
+
+@pytest.mark.parametrize("budget", [1, 40, 10_000])
+def test_batches_of_like_lengths_hold_every_row_once_within_the_budget(budget: int) -> None:
+    lengths = np.random.default_rng(7).integers(1, 20, (300, 2)).astype(np.int32)
+    batches = like_lengths(lengths, budget)
+    assert sorted(row for rows in batches for row in rows.tolist()) == list(range(300))
+    assert all(len(rows) == 1 or padded_size(lengths, rows) <= budget for rows in batches)
+    longest = [int(lengths[rows].max()) for rows in batches]
+    assert longest == sorted(longest, reverse=True)
+    assert like_lengths(lengths[:0], budget) == []

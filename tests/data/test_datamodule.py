@@ -1,27 +1,17 @@
 """What Lightning is given: ranks' shares, the place in the data, evaluation loaders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import torch
+from text_files import FakeTrainer
 
 from attendo.data import Batch, BatchSizes, ClassificationBatch, PreparedData, Seq2SeqBatch, TextDataModule
 from small_runs import module_of
 
 SIZES = BatchSizes(tokens_per_step=None, sentences_per_step=20, tokens_per_micro_batch=60, pool_steps=2)
 STEPS = 5  # 96 training rows
-
-
-@dataclass
-class FakeTrainer:
-    """What the data module asks a trainer for."""
-
-    global_rank: int = 0
-    world_size: int = 1
-    global_step: int = 0
-    num_training_batches: int = STEPS
-    overfit_batches: int = 0
 
 
 def module_on(data: PreparedData, trainer: FakeTrainer, sizes: BatchSizes = SIZES) -> TextDataModule:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -54,10 +55,12 @@ def preparation(
     unicode: UnicodeForm | None = None,
     labels: Sequence[str] | None = None,
     on_error: OnError = "error",
+    separator: str | None = None,
 ) -> Preparation:
     folds, number = fold or (None, None)
     splits = SplitPolicy(validation, folds, number, split_seed=0)
-    return Preparation(source, splits, LengthPolicy(maximum, too_long), unicode, labels, cache, on_error)
+    lengths = LengthPolicy(maximum, too_long)
+    return Preparation(source, splits, lengths, unicode, labels, cache, on_error, separator)
 
 
 def decoded(data: PreparedData, split: str, role: str = "text") -> list[str]:
@@ -68,3 +71,14 @@ def decoded(data: PreparedData, split: str, role: str = "text") -> list[str]:
 
 def cached(cache: Path) -> set[str]:
     return {path.name for path in cache.iterdir()}
+
+
+@dataclass
+class FakeTrainer:
+    """What the data module asks a trainer for."""
+
+    global_rank: int = 0
+    world_size: int = 1
+    global_step: int = 0
+    num_training_batches: int = 5
+    overfit_batches: int = 0

@@ -31,7 +31,7 @@ def alone(classifier: Classifier, text: str) -> tuple[np.ndarray, np.ndarray]:
     tokens = torch.tensor([tokenizer.encode(text)])
     with torch.no_grad():
         output = classifier.model(tokens, torch.zeros_like(tokens, dtype=torch.bool))
-    exponentials = np.exp(output.logits[0].numpy())
+    exponentials = np.exp((output.logits[0] / classifier.model.temperature).numpy())
     return exponentials / exponentials.sum(), output.attention[0].numpy()
 
 
@@ -121,6 +121,23 @@ def test_attention_is_the_models_over_the_pieces_of_the_text(classifier: Classif
     lines = repr(attention).splitlines()
     assert [line.split()[0] for line in lines] == ["hop", *attention.tokens]
     assert len(lines[1].split()) == 1 + len(attention.weights)
+
+
+def test_classes_and_attention_come_from_one_pass(classifier: Classifier) -> None:
+    passes = []
+    classifier.model.register_forward_hook(lambda *_: passes.append(1))
+    texts = [TEXTS[0], " ", *TEXTS[1:]]
+    found = classifier.explained([(text,) for text in texts])
+    assert len(passes) == 1
+    assert found[1][0].probabilities == {} and found[1][1] is None
+    for text, (answer, attention) in zip(texts, found, strict=True):
+        if text.strip():
+            probabilities, weights = alone(classifier, text)
+            assert list(answer.probabilities.values()) == pytest.approx(probabilities, rel=1e-10)
+            assert attention.tokens == classifier.reader.pieces(text)
+            np.testing.assert_allclose(attention.weights, weights, rtol=1e-10)
+    assert classifier.explained([]) == []
+    assert classifier.explained([("",)])[0][1] is None
 
 
 def test_what_only_a_translator_can_is_refused_in_words(classifier: Classifier) -> None:

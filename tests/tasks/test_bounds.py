@@ -20,6 +20,7 @@ def test_the_recurrent_weights_of_indrnn_are_brought_back_after_every_step(
     model = classifier(texts)
     model.encoder = IndRNNEncoder(12, 12, 1, True, 0.0, "tanh", bound, None, False, False)
     with torch.no_grad():
+        model.embedding.weight.normal_()
         for name, weight in model.encoder.named_parameters():
             if "weight_hh" in name:
                 weight.fill_(0.25)

@@ -66,9 +66,9 @@ def halves(model: nn.Module) -> list[dict]:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_what_is_frozen_for_good_stays_bit_for_bit(data: PreparedData, name: str) -> None:
     how = optimization(OPTIMIZERS[name], clip=CLIP, freezing=Freezing([FROZEN], None))
-    before = small_task(data, how).model.state_dict()
+    before = dict(small_task(data, how).model.named_parameters())
     after, _ = trained(data, how, batch_sizes(16, 60), dropout=0.1)
-    for key, value in after.model.state_dict().items():
+    for key, value in after.model.named_parameters():
         assert torch.equal(value, before[key]) == is_frozen(key), key
     moved = {id(p) for group in after.optimizers().param_groups for p in group["params"]}
     assert all((id(p) in moved) != is_frozen(key) for key, p in after.model.named_parameters())
@@ -83,11 +83,11 @@ def test_unfreezing_equals_a_loop_written_by_hand(texts: PreparedData, name: str
     settings = {"smoothing": 0.0, "penalty": 0.0}
     ours, _ = trained(texts, how, batch_sizes(16, 60), **settings)
     theirs = small_task(texts, **settings).model
-    start = {key: value.clone() for key, value in theirs.state_dict().items()}
+    start = {key: value.detach().clone() for key, value in theirs.named_parameters()}
     plain_loop(texts, OPTIMIZERS[name](halves(theirs)), theirs, unfreeze)
     assert largest_difference(ours.model, theirs) < 1e-9
     stayed = [
-        torch.equal(value, start[key]) for key, value in ours.model.state_dict().items() if is_frozen(key)
+        torch.equal(value, start[key]) for key, value in ours.model.named_parameters() if is_frozen(key)
     ]
     assert all(stayed) if unfreeze > 12 else not any(stayed)
 
@@ -147,10 +147,10 @@ def test_learning_rates_equal_groups_made_by_hand(texts: PreparedData, name: str
         decays = parameter.ndim == 2 and key != "embedding.weight"
         spared = {} if decays else {"weight_decay": 0.0}
         groups.append({"params": [parameter], "lr": OPTIMIZERS[name].keywords["lr"] * factor, **spared})
-    start = {key: value.clone() for key, value in theirs.state_dict().items()}
+    start = {key: value.detach().clone() for key, value in theirs.named_parameters()}
     plain_loop(texts, OPTIMIZERS[name](groups), theirs, unfreeze=0)
     assert largest_difference(ours.model, theirs) < 1e-9
-    for key, value in ours.model.state_dict().items():
+    for key, value in ours.model.named_parameters():
         assert torch.equal(value, start[key]) == key.startswith("mlp"), key
 
 

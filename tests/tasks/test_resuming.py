@@ -19,7 +19,7 @@ from attendo.data.preparation import PreparedData
 from attendo.losses import Loss
 from attendo.optim import ClipNorm, noam, plateau
 from attendo.tasks import Task
-from attendo.tasks.sums import RunningSums
+from attendo.tasks.terms import RunningSums
 from interruptions import Signal, assert_same_checkpoint
 from small_runs import (
     Diary,

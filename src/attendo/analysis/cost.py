@@ -96,8 +96,9 @@ def cost(model: nn.Module, lengths: Mapping[str, int]) -> Cost:
 def run(model: nn.Module, lengths: Mapping[str, int]) -> None:
     """One sentence of a token that every vocabulary has."""
     tokens = {role: torch.full((1, length), EOS) for role, length in lengths.items()}
-    if "text" in tokens:
-        model(tokens["text"], no_padding(tokens["text"]))
+    texts = [tokens[role] for role in ("text", "text_b") if role in tokens]
+    if texts:
+        model(*(each for text in texts for each in (text, no_padding(text))))
     else:
         hidden = model(tokens["source"], no_padding(tokens["source"]), tokens["target"])
         model.output(hidden)  # type: ignore[operator]

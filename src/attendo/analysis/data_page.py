@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attendo.analysis.charts import bars, histogram, length_bins, lying_bars, ratio_bins
-from attendo.analysis.examples import Example, Gallery, length_ratios
+from attendo.analysis.examples import Example, Gallery, length_ratios, role_name
+from attendo.analysis.findings import many_classes
 from attendo.analysis.markup import element, page
 from attendo.analysis.report import Report
 from attendo.analysis.tables import Table, model_table, tables
@@ -52,7 +53,7 @@ def sentences(found: Report) -> list[Element]:
 def charts(numbers: Statistics) -> Iterator[Element]:
     splits = numbers.splits
     for role in splits["train"].texts:
-        title = "Length" if role == "text" else f"{role.capitalize()}: length"
+        title = titled(numbers, role, "length")
         tokens = {name: split.texts[role].tokens for name, split in splits.items()}
         yield histogram(title, "tokens per row", tokens, length_bins(tokens))
     if "source" in splits["train"].texts:
@@ -65,13 +66,20 @@ def charts(numbers: Statistics) -> Iterator[Element]:
             yield unknown_chart(numbers, role)
 
 
+def titled(numbers: Statistics, role: str, what: str) -> str:
+    """Such as "Length", or where there are two texts "Source: length"."""
+    is_alone = len(numbers.splits["train"].texts) == 1
+    return (what if is_alone else f"{role_name(role)}: {what}").capitalize()
+
+
 def class_chart(numbers: Statistics) -> Element:
     counts = {name: s.class_counts for name, s in numbers.splits.items() if s.class_counts is not None}
-    shares = {name: column / max(1, column.sum()) for name, column in counts.items()}
+    shares = {name: column / max(1, numbers.splits[name].rows) for name, column in counts.items()}
     order = np.argsort(-counts["train"], kind="stable")[:CLASSES_DRAWN]
-    title = "Classes"
+    what = many_classes(numbers)
+    title = what.capitalize()
     if len(numbers.labels) > CLASSES_DRAWN:
-        title = f"The {CLASSES_DRAWN} largest of {len(numbers.labels):,} classes"
+        title = f"The {CLASSES_DRAWN} largest of {len(numbers.labels):,} {what}"
     drawn = {name: share[order] for name, share in shares.items()}
     return lying_bars(title, "share of the split's rows", [numbers.labels[i] for i in order], drawn)
 
@@ -82,8 +90,12 @@ def unknown_chart(numbers: Statistics, role: str) -> Element:
         for name, split in numbers.splits.items()
         if split.rows
     }
-    title = "Unknown words" if role == "text" else f"{role.capitalize()}: unknown words"
-    return bars(title, "share of unknown tokens in a row", list(UNKNOWN_SHARES), series)
+    return bars(
+        titled(numbers, role, "unknown words"),
+        "share of unknown tokens in a row",
+        list(UNKNOWN_SHARES),
+        series,
+    )
 
 
 def unknown_shares(unknown: Counts, tokens: Counts) -> NDArray[np.float64]:
@@ -122,7 +134,8 @@ def gallery(shown: Gallery) -> Element:
 
 def card(example: Example) -> Element:
     facts = " · ".join(fact for fact in (example.where, example.label, example.note) if fact)
-    texts = [folded_text("" if role == "text" else role, text) for role, text in example.texts.items()]
+    is_alone = len(example.texts) == 1
+    texts = [folded_text("" if is_alone else role_name(role), text) for role, text in example.texts.items()]
     return element("div", {"class": "card"}, element("p", {"class": "soft"}, facts), *texts)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attendo.data import PreparedData, Split
+from attendo.data.labels import Labels, label_groups
 from attendo.data.statistics import Fingerprints, SplitStatistics, Statistics, token_oddness
 from attendo.data.tables import Rows
 
@@ -24,7 +25,7 @@ class Example:
     Attributes:
         where: its file and line.
         texts: role → raw text.
-        label: its class, or None for pairs.
+        label: its class, or its labels; None for source and target.
         note: what is remarkable about it.
     """
 
@@ -81,9 +82,21 @@ def examples_of(
 ) -> Iterator[Example]:
     texts = {role: split.raw(role, choice.rows) for role in split.ids.columns}
     for place, row in enumerate(choice.rows.tolist()):
-        label = None if split.labels is None else data.labels[split.labels[row]]
+        label = None if split.labels is None else shown_label(split.labels, row, data.labels)
         sides = {role: column[place] for role, column in texts.items()}
         yield Example(where[row], sides, label, choice.notes[place])
+
+
+def shown_label(labels: Labels, row: int, names: Sequence[str]) -> str:
+    """A row's class, or its labels."""
+    if labels.ndim == 1:
+        return names[int(labels[row])]
+    return ", ".join(names[i] for i in np.flatnonzero(labels[row]).tolist()) or "no label"
+
+
+def role_name(role: str) -> str:
+    """A role in a sentence."""
+    return "second text" if role == "text_b" else role
 
 
 def choices_of(data: PreparedData, numbers: Statistics, split: Split, places: Places) -> Iterator[Choice]:
@@ -104,22 +117,22 @@ def longest(data: PreparedData, split: Split, own: SplitStatistics) -> Choice:
     tokens = np.sum([text.tokens for text in own.texts.values()], axis=0)
     characters = np.sum([text.characters for text in own.texts.values()], axis=0)
     rows = np.lexsort((-characters, -tokens))[:SHOWN]
+    sides = [(role, f"{role_name(role)} " if len(own.texts) == 2 else "") for role in own.texts]
     whole = {role: data.tokenizers[role].encode_batch(split.raw(role, rows)) for role in own.texts}
     notes = [
-        ", ".join(length(role, len(whole[role][i]), int(own.texts[role].tokens[row])) for role in own.texts)
+        ", ".join(length(side, len(whole[role][i]), int(own.texts[role].tokens[row])) for role, side in sides)
         for i, row in enumerate(rows.tolist())
     ]
     return Choice("Longest", "", rows, notes)
 
 
-def length(role: str, whole: int, kept: int) -> str:
-    side = "" if role == "text" else f"{role} "
+def length(side: str, whole: int, kept: int) -> str:
     return f"{side}{whole:,} tokens" + (f", cut to {kept:,}" if whole > kept else "")
 
 
 def oddest_texts(split: Split, own: SplitStatistics, train: SplitStatistics) -> Choice:
-    scores = token_oddness(split, "text", train.texts["text"].counts)
-    unknown = own.texts["text"].unknown / np.maximum(own.texts["text"].tokens, 1)
+    scores = np.max([token_oddness(split, role, train.texts[role].counts) for role in own.texts], axis=0)
+    unknown = np.max([text.unknown / np.maximum(text.tokens, 1) for text in own.texts.values()], axis=0)
     rows = np.argsort(-scores, kind="stable")[:SHOWN]
     notes = [f"oddness {scores[row]:.1f}, {unknown[row]:.0%} unknown" for row in rows.tolist()]
     explanation = (
@@ -161,18 +174,19 @@ def contradictory(split: Split, own: SplitStatistics) -> Choice:
     """The first few such texts, each with a row of its first label and one of another."""
     rows: list[int] = []
     if split.labels is not None and len(own.contradictory):
-        prints, labels = own.prints["text"][own.contradictory], split.labels[own.contradictory]
+        prints = own.prints[own.example][own.contradictory]
+        labels = label_groups(split.labels)[own.contradictory]
         for text in list(dict.fromkeys(prints.tolist()))[:TEXTS_SHOWN]:
             here = np.flatnonzero(prints == text)
             other = here[labels[here] != labels[here[0]]][0]
             rows += own.contradictory[[here[0], other]].tolist()
-    explanation = "The same text, apart from case and white space, with different labels."
+    explanation = f"The same {own.example}, apart from case and white space, with different labels."
     return Choice("Contradictory", explanation, np.array(rows, np.int64), [""] * len(rows))
 
 
 def repeated(own: SplitStatistics) -> Choice:
     """The first few texts (or whole pairs) that occur again, each with its first repetition."""
-    what = "pair" if "pair" in own.repeated else "text"
+    what = own.example
     prints, again = own.prints[what], own.repeated[what]
     _, places = np.unique(prints[again], return_index=True)
     again = again[np.sort(places)[:TEXTS_SHOWN]]
@@ -184,7 +198,7 @@ def repeated(own: SplitStatistics) -> Choice:
 def in_training(
     own: SplitStatistics, train: SplitStatistics, places: Callable[[Rows], Sequence[str]]
 ) -> Choice:
-    what = "source" if "source" in own.in_training else "text"
+    what = own.question
     rows = own.in_training[what][:TEXTS_SHOWN]
     theirs = np.array([first_row(train.prints[what], own.prints[what][row]) for row in rows], np.int64)
     notes = [f"also at {where}" for where in places(theirs)] if len(rows) else []

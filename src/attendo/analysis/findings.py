@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attendo.analysis.examples import length_ratios, usual_ratio
+from attendo.analysis.examples import length_ratios, role_name, usual_ratio
 from attendo.data import PreparedData
 from attendo.data.statistics import SplitStatistics, Statistics, TextStatistics, statistics, tokens_per_word
 
@@ -23,6 +23,7 @@ MISALIGNED = 8.0  # times between a pair's length ratio and the usual one
 LENGTHS = 1.5  # between the mean lengths of two splits
 CLASS_SHARES = 0.1  # difference between two splits
 NAMED = 5  # classes in one sentence
+SEPARATORS = "|;,"  # that labels of one row often have between
 LONGEST_NAME = 24  # characters of a class's name
 SUMMARIZED = 4  # findings before a training
 
@@ -32,17 +33,19 @@ def summary(data: PreparedData) -> list[str]:
     numbers = statistics(data)
     found = findings(numbers)
     lines = [f"{name:10} {split_line(split)}" for name, split in numbers.splits.items()]
-    sizes = ", ".join(f"{' + '.join(part.roles)} {part.size:,}" for part in numbers.vocabularies)
+    sizes = ", ".join(
+        f"{' + '.join(map(role_name, part.roles))} {part.size:,}" for part in numbers.vocabularies
+    )
     lines.append(f"{'vocabulary':10} {sizes}")
     if numbers.labels:
-        lines.append(f"{'classes':10} {class_line(numbers)}")
+        lines.append(f"{many_classes(numbers):10} {class_line(numbers)}")
     lines += [f"{'look at':10} {sentence}" for sentence in found[:SUMMARIZED]]
     rest = len(found) - SUMMARIZED
     return lines + ([f"{'':10} and {rest} more: attendo inspect with the same words"] if rest > 0 else [])
 
 
 def split_line(split: SplitStatistics) -> str:
-    sides = [f"{role} {side_line(text)}" for role, text in split.texts.items()]
+    sides = [f"{role_name(role)} {side_line(text)}" for role, text in split.texts.items()]
     cut = [f"{split.too_long:,} longer than data.max_length"] if split.too_long else []
     return ", ".join([f"{split.rows:>9,} rows", *sides, *cut])
 
@@ -54,7 +57,8 @@ def side_line(text: TextStatistics) -> str:
 def class_line(numbers: Statistics) -> str:
     counts = numbers.splits["train"].class_counts
     assert counts is not None
-    shares = [f"{name} {percent(n / counts.sum())}" for name, n in zip(numbers.labels, counts, strict=True)]
+    rows = numbers.splits["train"].rows
+    shares = [f"{name} {percent(n / rows)}" for name, n in zip(numbers.labels, counts, strict=True)]
     return ", ".join(shares[:20]) + (f", … ({len(shares)} in all)" if len(shares) > 20 else "")
 
 
@@ -66,7 +70,7 @@ def findings(numbers: Statistics) -> list[str]:
 # ------------------------------------------------------------------------------------------------- same texts
 def leaks(numbers: Statistics) -> Iterator[str]:
     for split in held_out(numbers):
-        what = "source" if "source" in split.in_training else "text"
+        what = split.question
         known = len(split.in_training[what])
         if not known:
             continue
@@ -86,11 +90,15 @@ def skipped_rows(numbers: Statistics) -> Iterator[str]:
 def contradictory_labels(numbers: Statistics) -> Iterator[str]:
     shares = {name: len(s.contradictory) / max(1, s.rows) for name, s in numbers.splits.items()}
     if max(shares.values()) > 0:
-        yield f"{each(shares)} of the rows have a text that has another label elsewhere in the split"
+        what, other = (
+            numbers.splits["train"].example,
+            "other labels" if numbers.is_multilabel else "another label",
+        )
+        yield f"{each(shares)} of the rows have a {what} that has {other} elsewhere in the split"
 
 
 def repetitions(numbers: Statistics) -> Iterator[str]:
-    what = "pair" if "pair" in numbers.splits["train"].repeated else "text"
+    what = numbers.splits["train"].example
     shares = {name: len(s.repeated[what]) / max(1, s.rows) for name, s in numbers.splits.items()}
     if max(shares.values()) > REPEATED:
         yield f"{each(shares)} of the rows repeat the {what} of an earlier row"
@@ -103,6 +111,30 @@ def copies(numbers: Statistics) -> Iterator[str]:
 
 
 # ---------------------------------------------------------------------------------------------------- classes
+def label_sets(numbers: Statistics) -> Iterator[str]:
+    """Labels that data.label_separator should divide, or does not."""
+    per_row = [s.labels_per_row for s in numbers.splits.values() if s.labels_per_row is not None]
+    if numbers.is_multilabel and max(int(counts.max(initial=0)) for counts in per_row) < 2:
+        yield "no row has more than one label: is data.label_separator what stands between the labels?"
+    for separator in () if numbers.is_multilabel else SEPARATORS:
+        parts = {part.strip() for name in numbers.labels for part in name.split(separator)}
+        several = [name for name in numbers.labels if separator in name]
+        if several and len(parts) < len(numbers.labels):
+            yield (
+                f"classes such as {quoted(several[0])} look like several labels each: with "
+                f"data.label_separator={separator!r} model.head=multilabel, there would be {len(parts):,} "
+                f"labels in place of {len(numbers.labels):,} classes"
+            )
+
+
+def one_class(numbers: Statistics) -> str:
+    return "label" if numbers.is_multilabel else "class"
+
+
+def many_classes(numbers: Statistics) -> str:
+    return "labels" if numbers.is_multilabel else "classes"
+
+
 def small_classes(numbers: Statistics) -> Iterator[str]:
     counts = numbers.splits["train"].class_counts
     if counts is None:
@@ -110,7 +142,7 @@ def small_classes(numbers: Statistics) -> Iterator[str]:
     small = [i for i in np.argsort(counts, kind="stable").tolist() if counts[i] < SMALL_CLASS]
     if small:
         shown = listed([f"{quoted(numbers.labels[i])} ({counts[i]})" for i in small])
-        several = counted(len(small), "class", "classes")
+        several = counted(len(small), one_class(numbers), many_classes(numbers))
         yield f"{several} with fewer than {SMALL_CLASS} rows in train: {shown}"
 
 
@@ -118,7 +150,7 @@ def empty_classes(numbers: Statistics) -> Iterator[str]:
     for split in held_out(numbers):
         if split.class_counts is not None and split.rows:
             empty = [quoted(numbers.labels[i]) for i in np.flatnonzero(split.class_counts == 0)]
-            several = counted(len(empty), "class", "classes")
+            several = counted(len(empty), one_class(numbers), many_classes(numbers))
             if empty:
                 yield f"{several} without a row in {split.name}: {listed(empty)}"
 
@@ -127,9 +159,10 @@ def imbalance(numbers: Statistics) -> Iterator[str]:
     counts = numbers.splits["train"].class_counts
     if counts is not None and counts.max() >= IMBALANCE * max(1, counts.min()):
         largest, smallest = (quoted(numbers.labels[int(i)]) for i in (counts.argmax(), counts.argmin()))
+        times = f"{counts.max() / max(1, counts.min()):.0f} times"
         yield (
-            f"class {largest} has {counts.max() / max(1, counts.min()):.0f} times as many rows in train as "
-            f"{smallest}: accuracy hides the small classes, monitor.metric=validation/macro_f1 does not"
+            f"{one_class(numbers)} {largest} has {times} as many rows in train as {smallest}: accuracy hides "
+            f"the small {many_classes(numbers)}, monitor.metric=validation/macro_f1 does not"
         )
 
 
@@ -138,12 +171,14 @@ def class_shift(numbers: Statistics) -> Iterator[str]:
     for split in held_out(numbers):
         if train is None or split.class_counts is None or split.rows < SMALL_SPLIT:
             continue
-        differences = split.class_counts / split.rows - train / train.sum()
+        expected = train / numbers.splits["train"].rows
+        differences = split.class_counts / split.rows - expected
         widest = int(np.abs(differences).argmax())
         if abs(differences[widest]) > CLASS_SHARES:
-            ours, theirs = split.class_counts[widest] / split.rows, train[widest] / train.sum()
-            name = quoted(numbers.labels[widest])
-            yield f"class {name} is {percent(ours)} of {split.name}, but {percent(theirs)} of train"
+            ours, theirs = split.class_counts[widest] / split.rows, expected[widest]
+            verb = "has" if numbers.is_multilabel else "is"
+            name = f"{one_class(numbers)} {quoted(numbers.labels[widest])}"
+            yield f"{name} {verb} {percent(ours)} of {split.name}, but {percent(theirs)} of train"
 
 
 # --------------------------------------------------------------------------------------------- words, lengths
@@ -156,22 +191,24 @@ def unknown_tokens(numbers: Statistics) -> Iterator[str]:
         if not are_words:
             advice = "tokenizer=bpe tokenizer.byte_fallback=true would know them"
         if max(shares.values()) > UNKNOWN:
-            yield f"{each(shares)} of the {'' if role == 'text' else f'{role} '}tokens are unknown: {advice}"
+            side = "" if role == "text" and len(train.texts) == 1 else f"{role_name(role)} "
+            yield f"{each(shares)} of the {side}tokens are unknown: {advice}"
 
 
 def texts_without_tokens(numbers: Statistics) -> Iterator[str]:
     for split in numbers.splits.values():
         for role, text in split.texts.items():
-            if len(text.without_tokens):
-                yield f"{some_of(len(text.without_tokens), split, role + 's')} have no token at all"
+            if count := len(text.without_tokens):
+                yield f"{some_of(count, split, role_name(role) + 's')} have no token at all"
 
 
 def unseen_vocabulary(numbers: Statistics) -> Iterator[str]:
     for vocabulary in numbers.vocabularies:
         if len(vocabulary.unseen) > UNSEEN * vocabulary.size:
+            roles = " and ".join(map(role_name, vocabulary.roles))
             yield (
-                f"{len(vocabulary.unseen):,} of the {vocabulary.size:,} tokens of the "
-                f"{' and '.join(vocabulary.roles)} vocabulary never occur in train, and will not be learned"
+                f"{len(vocabulary.unseen):,} of the {vocabulary.size:,} tokens of the {roles} "
+                "vocabulary never occur in train, and will not be learned"
             )
 
 
@@ -186,7 +223,7 @@ def other_lengths(numbers: Statistics) -> Iterator[str]:
         for role, text in split.texts.items():
             ours, usual = mean(text.tokens), mean(numbers.splits["train"].texts[role].tokens)
             if split.rows and max(ours / usual, usual / ours) > LENGTHS:
-                yield f"{role}s have {ours:.1f} tokens in {split.name}, but {usual:.1f} in train"
+                yield f"{role_name(role)}s have {ours:.1f} tokens in {split.name}, but {usual:.1f} in train"
 
 
 def misalignment(numbers: Statistics) -> Iterator[str]:
@@ -212,7 +249,7 @@ def small_splits(numbers: Statistics) -> Iterator[str]:
 
 
 CHECKS = (
-    skipped_rows, leaks, contradictory_labels, texts_without_tokens, unknown_tokens, misalignment,
+    skipped_rows, label_sets, leaks, contradictory_labels, texts_without_tokens, unknown_tokens, misalignment,
     small_classes, empty_classes, imbalance, class_shift, long_texts, other_lengths, repetitions, copies,
     small_splits, unseen_vocabulary,
 )  # fmt: skip

@@ -85,9 +85,10 @@ def all_unknown_words(data: PreparedData, numbers: Statistics) -> dict[tuple[str
 
 
 def usual_lengths(numbers: Statistics) -> dict[str, int]:
-    """Role → mean tokens of the training texts; of pairs, with EOS."""
+    """Role → mean tokens of the training texts; of source and target, with EOS."""
     texts = numbers.splits["train"].texts
-    return {role: max(1, round(mean(text.tokens) + (role != "text"))) for role, text in texts.items()}
+    end = "source" in texts
+    return {role: max(1, round(mean(text.tokens) + end)) for role, text in texts.items()}
 
 
 # ------------------------------------------------------------------------------------------------------- JSON
@@ -116,8 +117,11 @@ def plain_split(found: Report, split: SplitStatistics) -> dict[str, Any]:
     if counts is not None:
         facts["classes"] = dict(zip(found.numbers.labels, counts.tolist(), strict=True))
         facts["contradictory"] = len(split.contradictory)
-    else:
+    if split.labels_per_row is not None:
+        facts["labels_per_row"] = spread(split.labels_per_row)
+    if split.example == "pair":
         facts["copied"] = len(split.copied)
+    if "source" in split.texts:
         facts["length_ratio"] = spread(length_ratios(split))
     return facts
 

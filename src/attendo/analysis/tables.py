@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attendo.analysis.cost import TRAINING, Cost
-from attendo.analysis.examples import length_ratios
-from attendo.analysis.findings import percent, unknown_share
+from attendo.analysis.examples import length_ratios, role_name
+from attendo.analysis.findings import many_classes, percent, unknown_share
 from attendo.analysis.report import Report, UnknownWords, spread
 from attendo.data.statistics import SplitStatistics, Statistics, tokens_per_word
 
@@ -49,13 +49,18 @@ def row_table(numbers: Statistics) -> Table:
         ["over data.max_length", *(count(split.too_long, split) for split in splits)],
     ]
     for what in splits[0].repeated:
-        rows.append([f"{what} repeated", *(count(len(split.repeated[what]), split) for split in splits)])
+        rows.append(
+            [f"{role_name(what)} repeated", *(count(len(split.repeated[what]), split) for split in splits)]
+        )
     for what in splits[0].repeated:
-        rows.append([f"{what} also in train", *(known(split, what) for split in splits)])
+        rows.append([f"{role_name(what)} also in train", *(known(split, what) for split in splits)])
     if numbers.labels:
-        rows.append(["text with several labels", *(count(len(s.contradictory), s) for s in splits)])
-    else:
+        kinds = "different sets of labels" if numbers.is_multilabel else "several labels"
+        what = f"{splits[0].example} with {kinds}"
+        rows.append([what, *(count(len(split.contradictory), split) for split in splits)])
+    if splits[0].example == "pair":
         rows.append(["same on both sides", *(count(len(split.copied), split) for split in splits)])
+    if "source" in splits[0].texts:
         rows.append(["target ÷ source characters", *(median_ratio(split) for split in splits)])
     note = "Texts are the same if they differ in case and white space only; repeated: as an earlier row."
     return Table("Rows", ["", *numbers.splits], rows, note)
@@ -92,11 +97,11 @@ def text_table(numbers: Statistics, role: str) -> Table:
         "Mean, median, percentile and longest are of a row. Tokens: as encoded, cut at data.max_length. "
         "Words: what stands between spaces, and every character of scripts without spaces."
     )
-    return Table(role.capitalize(), ["", *numbers.splits], rows, note)
+    return Table(role_name(role).capitalize(), ["", *numbers.splits], rows, note)
 
 
 def class_table(numbers: Statistics) -> Table:
-    """Classes, the most frequent in training first."""
+    """Classes or labels, the most frequent in training first."""
     splits = [split for split in numbers.splits.values() if split.class_counts is not None]
     counts = [split.class_counts for split in splits if split.class_counts is not None]
     order = np.argsort(-counts[0], kind="stable").tolist()
@@ -107,14 +112,28 @@ def class_table(numbers: Statistics) -> Table:
         ]
         for i in order
     ]
-    baseline = numbers.labels[order[0]]
+    note = several_labels(splits) if numbers.is_multilabel else baseline(numbers, splits, order[0])
+    return Table(many_classes(numbers).capitalize(), ["", *numbers.splits], rows, note)
+
+
+def baseline(numbers: Statistics, splits: Sequence[SplitStatistics], largest: int) -> str:
     shares = ", ".join(
-        f"{percent(column[order[0]] / max(1, split.rows))} of {split.name}"
-        for column, split in zip(counts, splits, strict=True)
+        f"{percent(int(split.class_counts[largest]) / max(1, split.rows))} of {split.name}"
+        for split in splits
+        if split.class_counts is not None
     )
-    return Table(
-        "Classes", ["", *numbers.splits], rows, f"Always to answer {baseline!r} is right for {shares}."
-    )
+    return f"Always to answer {numbers.labels[largest]!r} is right for {shares}."
+
+
+def several_labels(splits: Sequence[SplitStatistics]) -> str:
+    """How many labels rows have."""
+    found = [
+        f"{counts.mean():.2f} in {split.name} (at most {counts.max()}, "
+        f"none in {count(int((counts == 0).sum()), split)})"
+        for split in splits
+        if (counts := split.labels_per_row) is not None and split.rows
+    ]
+    return f"Labels of a row, in the mean: {', '.join(found)}."
 
 
 def vocabulary_table(numbers: Statistics) -> Table:
@@ -126,7 +145,7 @@ def vocabulary_table(numbers: Statistics) -> Table:
             *(f"{len(v.unseen):,} ({percent(len(v.unseen) / v.size)})" for v in vocabularies),
         ],
     ]
-    return Table("Vocabulary", ["", *(" + ".join(v.roles) for v in vocabularies)], rows)
+    return Table("Vocabulary", ["", *(" + ".join(map(role_name, v.roles)) for v in vocabularies)], rows)
 
 
 def unknown_tables(found: Report) -> list[Table]:

@@ -116,7 +116,12 @@ class Progress(pl.Callback):
         """One line: where training stands, its means over the epoch so far, and the validation scores."""
         means = {f"train/{name}": float(mean) for name, mean in task.training_means().items()}
         if trainer.is_global_zero:
-            facts = [shown(means), shown(scores), self.speed(trainer), self.time_left(trainer)]
+            chief = {
+                name: value
+                for name, value in {**means, **scores}.items()
+                if name.rpartition("/")[2] in task.chief_metrics or name == task.optimization.monitor
+            }
+            facts = [shown(chief), self.speed(trainer), self.time_left(trainer)]
             write_line([place(trainer), *facts])
 
     def speed(self, trainer: pl.Trainer) -> str:

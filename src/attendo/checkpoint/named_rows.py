@@ -23,10 +23,12 @@ class NamedRows:
         names: role → tokens (or labels) in the order of their ids.
         axes: parameter → axis → roles whose rows lie along it: several where they share one vocabulary, none
             where the axis depends on a vocabulary in another way.
+        labels_are_fixed: the model is made for so many labels and no others, and has no row for each.
     """
 
     names: Mapping[str, Sequence[str]]
     axes: Mapping[str, Mapping[int, Roles]]
+    labels_are_fixed: bool = False
 
 
 def names_of(tokenizers: Mapping[str, Tokenizer], labels: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -50,12 +52,16 @@ def named_rows(
         found = [resized_axes(model, config, tokenizers, labels, (role,)) for role in tokenizers]
     except InstantiationException:  # the model wants one vocabulary for all roles
         found = [resized_axes(model, config, tokenizers, labels, tuple(tokenizers))]
+    labels_are_fixed = False
     if labels:
-        found.append(resized_axes(model, config, tokenizers, labels, (LABEL,)))
+        try:
+            found.append(resized_axes(model, config, tokenizers, labels, (LABEL,)))
+        except InstantiationException:
+            labels_are_fixed = True
     axes: dict[str, dict[int, Roles]] = {}
     for name, axis, roles in [each for part in found for each in part]:
         axes.setdefault(name, {})[axis] = roles
-    return NamedRows(names_of(tokenizers, labels), axes)
+    return NamedRows(names_of(tokenizers, labels), axes, labels_are_fixed)
 
 
 def resized_axes(

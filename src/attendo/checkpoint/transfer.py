@@ -12,6 +12,7 @@ from attendo.checkpoint.named_rows import LABEL, NamedRows, Roles, names_of
 from attendo.tokenization.vocabulary import SPECIAL_TOKENS
 
 SHOWN = 6  # names in a line
+FITTED_ANEW = ("temperature",)  # on each validation: what suited the earlier data says nothing here
 
 
 @dataclass
@@ -97,6 +98,12 @@ def transfer(
     Raises:
         ValueError: nothing fits.
     """
+    if rows.labels_are_fixed and contents.labels != list(rows.names[LABEL]):
+        raise ValueError(
+            f"init_from: the checkpoint's classes are {contents.labels}, those of the data "
+            f"{list(rows.names[LABEL])}; a binary head has no row for each that could be told apart: "
+            "give data.labels in the checkpoint's order, or take model.head=multiclass"
+        )
     report = Transferred(unused=[name for name in weights if name not in model.state_dict()])
     old_names = names_of(contents.tokenizers, contents.labels)
     is_telling = False
@@ -134,7 +141,9 @@ def distinct(model: nn.Module) -> list[tuple[list[str], Tensor]]:
     """Every parameter and stored buffer once, with all its names."""
     names: dict[int, list[str]] = {}
     tensors = {
-        name: each for name, each in model.state_dict(keep_vars=True).items() if isinstance(each, Tensor)
+        name: each
+        for name, each in model.state_dict(keep_vars=True).items()
+        if isinstance(each, Tensor) and name not in FITTED_ANEW
     }
     for name, tensor in tensors.items():
         names.setdefault(id(tensor), []).append(name)

@@ -16,7 +16,8 @@ from pytorch_lightning.loggers import Logger
 
 from attendo.checkpoint import DurableCheckpointIO
 from attendo.cli.check import fits, shown
-from attendo.data import BatchSizes, LengthPolicy, Preparation, PreparedData, SplitPolicy
+from attendo.data import BatchSizes, LengthPolicy, Preparation, PreparedData, SplitPolicy, TextDataModule
+from attendo.data.labels import rows_per_label
 from attendo.data.preparation import TokenizerTrainer
 from attendo.optim import Freezing
 from attendo.tasks import Optimization, Task
@@ -81,6 +82,7 @@ def build_preparation(data: Settings) -> Preparation:
         lengths=settings_of(LengthPolicy, data),
         unicode=data["unicode"],
         labels=label_names(data["labels"]),
+        label_separator=data["label_separator"],
         cache_dir=Path(data["cache_dir"]).expanduser(),
         on_error=data["on_error"],
     )
@@ -137,6 +139,8 @@ def build_task(
     runtime: dict[str, Any] = {"model": model, "optimization": optimization}
     if data.is_labelled:
         runtime["labels"] = data.labels
+        runtime["is_multilabel"] = data.is_multilabel
+        runtime.update(training_rows(data))
     else:
         runtime["target_tokenizer"] = data.tokenizers["target"]
         runtime["decoding"] = build(config["decoding"], "decoding")
@@ -144,6 +148,25 @@ def build_task(
     factory = build({**config["task"], "_partial_": True}, "task")
     task: Task = factory(**runtime)
     return task
+
+
+def training_rows(data: PreparedData) -> dict[str, Any]:
+    """How many there are, and of each label; None where nothing is trained."""
+    split = data.splits.get("train")
+    if split is None or split.labels is None:
+        return {"rows_per_label": None, "rows": 0}
+    return {"rows_per_label": rows_per_label(split.labels, len(data.labels)).tolist(), "rows": len(split)}
+
+
+def build_module(config: Settings, data: PreparedData) -> TextDataModule:
+    """Batches of the data."""
+    settings = config["data"]
+    augmentation = (
+        None if settings["augmentation"] is None else build(settings["augmentation"], "data.augmentation")
+    )
+    return TextDataModule(
+        data, build_batch_sizes(settings), config["seed"], settings["sampling"], augmentation
+    )
 
 
 def build_callbacks(config: Settings) -> list[pl.Callback]:

@@ -1,10 +1,13 @@
 """Finds mistakes in a composed configuration before any data is read."""
 
 import inspect
+import json
+import logging
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
@@ -16,6 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from attendo.suggestions import did_you_mean
+
+log = logging.getLogger(__name__)
 
 OPEN_NODES = ("callbacks", "logger")  # whoever adds a callback gives it a name of their own
 RECIPES = ("experiment", "debug")  # groups that may set keys, but bring none of their own
@@ -35,7 +40,10 @@ def check(config: DictConfig) -> dict[str, Any]:
         raise ValueError(f"{key} is missing: give {key}=…")
     settings = resolved(config)
     check_keys(settings, schema_of_choices(), "")
-    check_targets(settings, "")
+    plain = OmegaConf.to_container(config, resolve=False)
+    check_targets(settings, plain, "")
+    for line in without_effect(settings, plain):
+        log.warning("%s", line)
     return settings
 
 
@@ -115,20 +123,41 @@ def same_type(value: object, expected: object) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and isinstance(expected, float))
 
 
-def check_targets(settings: object, key: str) -> None:
-    """Every node with a ``_target_`` must fit its class's arguments."""
+def check_targets(settings: object, plain: object, key: str) -> None:
+    """Every node with a ``_target_`` must fit its class's arguments.
+
+    Args:
+        settings: a part of the configuration.
+        plain: the same with its references to other keys.
+        key: where it stands.
+    """
     if isinstance(settings, list):
         for number, value in enumerate(settings):
-            check_targets(value, f"{key}[{number}]")
+            check_targets(value, plain[number] if isinstance(plain, list) else None, f"{key}[{number}]")
     if not isinstance(settings, Mapping):
         return
+    parts: Node = plain if isinstance(plain, Mapping) else {}
     if settings.get("_target_"):
-        check_arguments(settings, key)
+        check_arguments(settings, parts, key)
     for name, value in settings.items():
-        check_targets(value, f"{key}.{name}" if key else str(name))
+        check_targets(value, parts.get(name), f"{key}.{name}" if key else str(name))
 
 
-def check_arguments(settings: Node, key: str) -> None:
+def without_effect(settings: Node, plain: object) -> Iterator[str]:
+    """Numbers of the regularization that nothing in the configuration refers to."""
+    used = set(re.findall(r"\$\{regularization\.(\w+)\}", json.dumps(plain, default=str)))
+    for name, value in (settings.get("regularization") or {}).items():
+        if value and not isinstance(value, str) and name not in used:
+            yield f"regularization.{name}={value} has no effect here: nothing in this model refers to it"
+
+
+def origin(plain: Node, name: str, key: str) -> str:
+    """The key that an argument's value comes from, where it is a reference to another one."""
+    reference = re.fullmatch(r"\$\{([\w.]+)\}", str(plain.get(name)))
+    return reference[1] if reference else f"{key}.{name}"
+
+
+def check_arguments(settings: Node, plain: Node, key: str) -> None:
     names, hints, open_ended = arguments(settings["_target_"], key)
     for name, value in settings.items():
         if name in ("_target_", "_partial_", "_convert_", "_recursive_", "_args_"):
@@ -139,7 +168,7 @@ def check_arguments(settings: Node, key: str) -> None:
             )
         is_built = any("_target_" in node for node in nodes(value))
         if name in hints and not is_built and not fits(value, hints[name]):
-            raise ValueError(f"{key}.{name}={value!r}: expected {shown(hints[name], value)}")
+            raise ValueError(f"{origin(plain, name, key)}={value!r}: expected {shown(hints[name], value)}")
 
 
 def fits(value: object, hint: Any) -> bool:
@@ -156,6 +185,8 @@ def shown(hint: Any, value: object) -> str:
     if get_origin(hint) is Literal:
         choices = [str(choice) for choice in get_args(hint)]
         return f"{' or '.join(choices)}.{did_you_mean(str(value), choices)}"
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(shown(part, value) for part in get_args(hint))
     text = hint.__name__ if isinstance(hint, type) else re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(hint))
     return text.replace("NoneType", "null").replace("None", "null")
 

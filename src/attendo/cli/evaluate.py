@@ -4,6 +4,7 @@ import copy
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from attendo.cli.check import check
 from attendo.cli.conf import CONF
 from attendo.cli.job import job
 from attendo.cli.run_folder import as_text, numbers, probe, write_json, write_records, write_skipped
-from attendo.data import PreparedData, TextDataModule
+from attendo.data import TextDataModule
 from attendo.data.sources import SPLITS
 from attendo.predictor import device_of, precision_on
 from attendo.suggestions import did_you_mean
@@ -44,7 +45,8 @@ def evaluate(config: Mapping[str, Any]) -> dict[str, float | None]:
     use_threads(config["threads"])
     loaded = load_trained(config["run"], config["checkpoint"], config["trust"])
     contents = loaded.contents
-    for node in ("data", "task", "decoding"):
+    check_safe(contents.config["data"].get("source"), config["trust"], "data.source")
+    for node in ("task", "decoding"):
         check_safe(contents.config.get(node, {}), config["trust"], node)
     trained = with_overrides(contents.config, config)
     folder = Path(config["output"] or run_folder_of(loaded.path) / "predictions")
@@ -55,7 +57,7 @@ def evaluate(config: Mapping[str, Any]) -> dict[str, float | None]:
     preparation, sizes = build_preparation(trained["data"]), build_batch_sizes(trained["data"])
     data = preparation.evaluate(split, dict(contents.tokenizers), contents.labels)
     # whatever the split, Lightning's test loop scores it
-    data = PreparedData({"test": data.splits[split]}, data.tokenizers, data.labels, data.skipped)
+    data = replace(data, splits={"test": data.splits[split]})
     name = name_of(config)
     write_skipped(folder / f"{name}_skipped.tsv", data.skipped)
     task = build_task(trained, loaded.model, data, None)
@@ -85,7 +87,8 @@ def with_overrides(trained: Mapping[str, Any], config: Mapping[str, Any]) -> dic
     """The run's own configuration with what the user says otherwise."""
     changed = copy.deepcopy(dict(trained))
     data, wanted = changed["data"], config["data"]
-    data.setdefault("on_error", "error")  # what runs did before there was this key
+    data.setdefault("on_error", "error")  # what runs did before there were these keys
+    data.setdefault("label_separator", None)
     data["cache_dir"] = wanted["cache_dir"]  # a stranger's checkpoint does not say where we write
     if not isinstance(wanted["columns"], Mapping | None):
         raise ValueError(
@@ -120,7 +123,7 @@ def report(place: Path, scores: Mapping[str, float | None], task: Task, facts: M
     """Writes predictions and scores to ``place``.jsonl and .json, and shows the scores."""
     predictions = place.with_name(f"{place.name}.jsonl")
     write_records(predictions, task.records)
-    write_json(place.with_name(f"{place.name}.json"), {**facts, **task.signatures()})
+    write_json(place.with_name(f"{place.name}.json"), {**facts, **task.signatures(), **task.details()})
     for metric, value in scores.items():
         log.info("%-28s %s", metric, as_text(value))
     for signature, text in task.signatures().items():

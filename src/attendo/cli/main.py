@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a model, keep the best checkpoint, test it",
     "evaluate": "score a trained model",
     "predict": "label or translate new text",
+    "explain": "show where a classifier looks: a page, heat maps, raw weights",
     "inspect": "look at the data and the model before training",
 }
 
@@ -36,6 +37,7 @@ examples:
   attendo train resume=outputs/…                     go on with a run that was interrupted
   attendo evaluate run=outputs/…
   attendo predict run=outputs/… input=new.txt output=answers.tsv
+  attendo explain run=outputs/… input=reviews.txt
   attendo inspect data=labelled_texts data.train=reviews.tsv
   attendo COMMAND --help                             options of a command
   eval "$(attendo -sc install=bash)"                 tab completion (bash)

@@ -58,7 +58,7 @@ def finish(
         trainer.test(task, datamodule=module, ckpt_path=path, verbose=False, weights_only=True)
         scores["test"] = numbers(trainer.callback_metrics, "test/")
         write_records(folder / "predictions" / "test.jsonl", task.records)
-    scores.update(task.signatures())
+    scores.update({**task.signatures(), **task.details()})
     write_json(folder / "metrics.json", scores)
     say_goodbye(scores, folder)
     return Outcome(folder, scores, best)

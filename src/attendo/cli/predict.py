@@ -18,21 +18,20 @@ from attendo.cli.check import check
 from attendo.cli.conf import CONF
 from attendo.cli.console import discard_output
 from attendo.cli.job import job
-from attendo.cli.predict_input import (
-    Text,
-    count_texts,
-    file_texts,
-    is_table,
-    standard_input,
-    stream_texts,
-    table_texts,
-    what_is_there,
-)
-from attendo.cli.predict_output import Answer, Line, format_of, header, line_format, opened
+from attendo.cli.predict_output import Answer, Fields, Line, format_of, header, line_format, opened
 from attendo.cli.predict_progress import AnswerProgress
+from attendo.cli.predict_stream import count_texts, what_is_there
+from attendo.cli.text_input import (
+    Example,
+    check_input,
+    file_examples,
+    is_table,
+    piped_examples,
+    table_examples,
+    text_columns,
+)
 from attendo.data.reading import OnError
 from attendo.data.sources.rows import BadRow
-from attendo.data.sources.text_lines import check_file
 from attendo.predictor import CHUNK, Classifier, Translator, TruncationWarning, chunks, load
 from attendo.suggestions import did_you_mean
 
@@ -67,18 +66,17 @@ def predict(config: Settings) -> None:
     style = format_of(config["output"], config["format"])
     with opened(config["output"]) as file:
         predictors = [loaded(run, config) for run in runs]
-        parts = parts_of(config, predictors)
+        chunks_of_input = examples_of(config, predictors)
         if style == "tsv" and has_header(config):
-            are_classifiers = [isinstance(predictor, Classifier) for predictor in predictors]
-            file.write(f"{header(are_classifiers, runs)}\n")
+            file.write(f"{header(predictors, runs)}\n")
         line = line_format(style, runs)
         with AnswerProgress(count_texts(config["input"]), is_shown(config)) as progress:
-            answer(parts, predictors, line, file, config["on_error"] == "skip", progress)
+            answer(chunks_of_input, predictors, line, file, config["on_error"] == "skip", progress)
     for predictor in predictors:
-        if predictor.reader.cut:
+        if cut := sum(reader.cut for reader in predictor.readers):
             log.warning(
                 "%s of the texts had more tokens than the %s that %s reads: their ends were left out",
-                f"{predictor.reader.cut:,}", predictor.reader.longest, predictor.trained.path,
+                f"{cut:,}", predictor.reader.longest, predictor.trained.path,
             )  # fmt: skip
 
 
@@ -92,7 +90,7 @@ def check_runs(runs: Sequence[str], checkpoint: str) -> None:
 
 def check_values(config: Settings) -> None:
     """Single values; no class stands behind them that would refuse them."""
-    on_error, tokens, column = config["on_error"], config["batch_tokens"], config["column"]
+    on_error, tokens = config["on_error"], config["batch_tokens"]
     if on_error not in ON_ERROR:
         raise ValueError(
             f"on_error={on_error}: expected {' or '.join(ON_ERROR)}.{did_you_mean(on_error, ON_ERROR)}"
@@ -103,21 +101,13 @@ def check_values(config: Settings) -> None:
         raise ValueError("header=true: only format=tsv has a header")
     if tokens is not None and (not isinstance(tokens, int) or tokens < 1):
         raise ValueError(f"batch_tokens={tokens}: expected 1 or more tokens, or null")
-    is_place = isinstance(column, int) and not isinstance(column, bool) and column >= 0
-    if column is not None and not is_place and not isinstance(column, str):
-        raise ValueError(f"column={column}: expected a name or a 0-based position")
 
 
 def check_files(config: Settings) -> None:
     """The input is there, the output can be written, and they are not the same."""
     source, target = Path(config["input"]).expanduser(), Path(config["output"]).expanduser()
     from_file, to_file = config["input"] != "-", config["output"] != "-"
-    if from_file:
-        check_file(source)
-    if config["column"] is not None and not (from_file and is_table(source)):
-        raise ValueError(
-            f"column={config['column']}: input={config['input']} is no table; its lines are the texts"
-        )
+    check_input(config["input"], {"column": config["column"]})
     if to_file and target.is_dir():
         raise ValueError(f"output={target}: is a folder; expected a file")
     if to_file and not target.parent.is_dir():
@@ -140,42 +130,41 @@ def loaded(run: str, config: Settings) -> Predictor:
     )
 
 
-def parts_of(config: Settings, predictors: Sequence[Predictor]) -> Iterator[list[Text]]:
-    """The texts, as many at a time as are answered together. A file's first one is read at once."""
+def examples_of(config: Settings, predictors: Sequence[Predictor]) -> Iterator[list[Example | BadRow]]:
+    """The input, as much at a time as is answered together. A file's first example is read at once."""
+    sides = sides_of(predictors)
     if config["input"] == "-":
         if sys.stdin is not None and sys.stdin.isatty():
-            log.info("one text a line, please; Ctrl-D ends")
-        return what_is_there(stream_texts(standard_input(), "standard input"), CHUNK)
+            kind = "text" if sides == 1 else "pair of texts, a tab between them,"
+            log.info("one %s a line, please; Ctrl-D ends", kind)
+        return what_is_there(piped_examples(sides), CHUNK)
     path = Path(config["input"]).expanduser()
-    texts = table_texts(path, column_of(config, predictors)) if is_table(path) else file_texts(path)
-    first = list(islice(texts, 1))
-    return chunks(chain(first, texts))
+    if is_table(path):
+        examples = table_examples(path, text_columns(path, config["column"], predictors, sides))
+    else:
+        examples = file_examples(path, sides)
+    first = list(islice(examples, 1))
+    return chunks(chain(first, examples))
 
 
-def column_of(config: Settings, predictors: Iterable[Predictor]) -> str | int:
-    """The table's column: what was asked for, or what the texts' column was called in training."""
-    if config["column"] is not None:
-        column: str | int = config["column"]
-        return column
-    own: set[str | int] = set()
-    for predictor in predictors:
-        columns = predictor.trained.contents.config["data"].get("columns")  # generated texts have none
-        own.add(columns[predictor.reader.role] if columns else "")
-    if len(own) > 1 or "" in own:
-        raise ValueError(f"input={config['input']}: the runs do not say which column to read: give column=…")
-    return own.pop()
+def sides_of(predictors: Iterable[Predictor]) -> int:
+    """1 if the runs read single texts, 2 if they read pairs."""
+    found = {len(predictor.readers) for predictor in predictors}
+    if len(found) > 1:
+        raise ValueError("run: some of the runs read pairs of texts, others single ones: ask them one by one")
+    return found.pop()
 
 
 # --------------------------------------------------------------------------------------------------- the work
 def answer(
-    parts: Iterator[list[Text]],
+    chunks_of_input: Iterator[list[Example | BadRow]],
     predictors: Sequence[Predictor],
     line: Line,
     file: TextIOBase,
     skips: bool,
     progress: AnswerProgress,
 ) -> None:
-    """Writes the answers to every part as soon as they are known.
+    """Writes the answers to every chunk as soon as they are known.
 
     Raises:
         ValueError: the first bad line, unless it ``skips``; what stands before it is answered.
@@ -183,9 +172,9 @@ def answer(
     bad_rows: list[BadRow] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncationWarning)  # said once, in the end
-        for part in parts:
-            texts, bad = usable(part, skips)
-            answers = [asked(predictor, texts) for predictor in predictors]
+        for chunk in chunks_of_input:
+            texts, bad = usable(chunk, skips, sides_of(predictors))
+            answers = [answers_of(predictor, texts) for predictor in predictors]
             file.writelines(f"{line(text, row)}\n" for text, *row in zip(texts, *answers, strict=True))
             file.flush()
             progress.add(len(texts))
@@ -197,20 +186,24 @@ def answer(
         log.warning("bad lines, answered like empty ones: %s, the first of them %s", count, first)
 
 
-def usable(part: Iterable[Text], skips: bool) -> tuple[list[str], list[BadRow]]:
-    """Texts to answer, and bad rows: each of them "" among the texts, or only the first, where these end."""
-    texts, bad = [], []
-    for text in part:
-        if isinstance(text, BadRow):
-            bad.append(text)
+def usable(chunk: Iterable[Example | BadRow], skips: bool, sides: int) -> tuple[list[Fields], list[BadRow]]:
+    """Texts to answer, and bad rows: each of them an empty text, or only the first, where the texts end."""
+    texts: list[Fields] = []
+    bad = []
+    for example in chunk:
+        if isinstance(example, BadRow):
+            bad.append(example)
             if not skips:
                 break
-        texts.append(text if isinstance(text, str) else "")
+        texts.append(("",) * sides if isinstance(example, BadRow) else example.texts)
     return texts, bad
 
 
-def asked(predictor: Predictor, texts: Sequence[str]) -> Sequence[Answer]:
-    return predictor.classify(texts) if isinstance(predictor, Classifier) else predictor.translate(texts)
+def answers_of(predictor: Predictor, texts: Sequence[Fields]) -> Sequence[Answer]:
+    if not texts:
+        return []
+    sides = list(zip(*texts, strict=True))
+    return predictor.classify(*sides) if isinstance(predictor, Classifier) else predictor.translate(*sides)
 
 
 def has_header(config: Settings) -> bool:

@@ -17,13 +17,14 @@ from typing import Any, cast
 
 from attendo.data.sources.tables import READERS
 from attendo.data.sources.text_lines import COMPRESSED
-from attendo.predictor import Classification, Translation
+from attendo.predictor import Classification, Classifier, Translation, Translator
 from attendo.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 
 Answer = Classification | Translation
-Line = Callable[[str, Sequence[Answer]], str]  # (text, every run's answer) → a line without its end
+Fields = tuple[str, ...]  # a text, or both texts of a pair
+Line = Callable[[Fields, Sequence[Answer]], str]  # (text, every run's answer) → a line without its end
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OF_NAMES = {".tsv": "tsv", ".jsonl": "jsonl", ".txt": "plain"}
 
@@ -32,22 +33,23 @@ def line_format(style: str, runs: Sequence[str]) -> Line:
     return {"tsv": tsv, "plain": plain, "jsonl": jsonl(runs)}[style]
 
 
-def tsv(text: str, answers: Sequence[Answer]) -> str:
-    return "\t".join(cell for answer in answers for cell in cells(answer)) if text else ""
+def tsv(text: Fields, answers: Sequence[Answer]) -> str:
+    return "\t".join(cell for answer in answers for cell in cells(answer)) if all(text) else ""
 
 
-def plain(text: str, answers: Sequence[Answer]) -> str:
-    return "\t".join(cells(answer)[0] for answer in answers) if text else ""
+def plain(text: Fields, answers: Sequence[Answer]) -> str:
+    return "\t".join(cells(answer)[0] for answer in answers) if all(text) else ""
 
 
 def jsonl(runs: Sequence[str]) -> Line:
     """One run's answer lies beside the text, those of several under the runs' names."""
 
-    def line(text: str, answers: Sequence[Answer]) -> str:
+    def line(text: Fields, answers: Sequence[Answer]) -> str:
         # JSON has no NaN, and who reads JSON lines wants an object for an empty text, too
-        named = [facts(answer) if text else dict.fromkeys(facts(answer)) for answer in answers]
+        named = [facts(answer) if all(text) else dict.fromkeys(facts(answer)) for answer in answers]
         together = named[0] if len(named) == 1 else {"answers": dict(zip(runs, named, strict=True))}
-        return json.dumps({"text": text, **together}, ensure_ascii=False)
+        asked = dict(zip(("text", "text_b"), text, strict=False))
+        return json.dumps({**asked, **together}, ensure_ascii=False)
 
     return line
 
@@ -65,12 +67,18 @@ def cells(answer: Answer) -> tuple[str, str]:
     return on_one_line(answer.text), f"{answer.score:.6f}"
 
 
-def header(are_classifiers: Sequence[bool], runs: Sequence[str]) -> str:
+def header(predictors: Sequence[Classifier | Translator], runs: Sequence[str]) -> str:
     """Names of the columns that ``tsv`` writes; with several runs, each begins with its run's."""
-    names = [("label", "probability") if is_one else ("translation", "score") for is_one in are_classifiers]
+    names = list(map(columns_of, predictors))
     if len(runs) == 1:
         return "\t".join(names[0])
     return "\t".join(on_one_line(f"{run}:{n}") for run, pair in zip(runs, names, strict=True) for n in pair)
+
+
+def columns_of(predictor: Classifier | Translator) -> tuple[str, str]:
+    if isinstance(predictor, Translator):
+        return "translation", "score"
+    return "labels" if predictor.is_multilabel else "label", "probability"
 
 
 def on_one_line(text: str) -> str:

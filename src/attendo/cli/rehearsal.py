@@ -5,8 +5,9 @@ from typing import Any
 
 from hydra.utils import get_class
 
-from attendo.checkpoint import build_model, check_fits, checkpoint_of, named_rows, read_checkpoint
-from attendo.cli.building import build_optimization, build_task, building
+from attendo.checkpoint import build_model
+from attendo.cli.building import build_module, build_optimization, build_task, building
+from attendo.cli.starting import check_start
 from attendo.data import PreparedData
 from attendo.optim import parameter_groups
 from attendo.predictor import PRECISIONS
@@ -20,8 +21,9 @@ REPLACED = {
     "accumulate_grad_batches": "data.tokens_per_micro_batch",
 }
 BETTER = {  # metric → mode; those of other people's tasks may go either way
-    **dict.fromkeys(("loss", "penalty"), "min"),
-    **dict.fromkeys(("accuracy", "macro_f1", "token_accuracy", "bleu", "exact_match"), "max"),
+    **dict.fromkeys(("loss", "penalty", "ece", "hop_overlap"), "min"),
+    **dict.fromkeys(("accuracy", "macro_f1", "micro_f1", "mcc", "auroc", "average_precision"), "max"),
+    **dict.fromkeys(("token_accuracy", "bleu", "exact_match"), "max"),
 }
 MANY_STEPS = 10**9  # more than any warm-up
 
@@ -37,20 +39,27 @@ def rehearse(config: Mapping[str, Any], roles: Sequence[str]) -> None:
         ValueError: model and data do not belong together, or a constructor refuses its arguments.
     """
     check_task_fits(config, roles)
+    check_classifier(config, roles)
+    check_balance(config)
     check_vocabularies(config, roles)
     check_positions(config)
     check_trainer(config["trainer"])
     check_monitoring(config)
     tokenizer = train_character(["stand-in"], lowercase=False, minimum_count=1, maximum_size=None)
     labels = ["this", "that"] if "label" in roles else []
-    data = PreparedData({}, dict.fromkeys((role for role in roles if role != "label"), tokenizer), labels)
+    data = PreparedData(
+        {},
+        dict.fromkeys((role for role in roles if role != "label"), tokenizer),
+        labels,
+        is_multilabel=config["data"]["label_separator"] is not None,
+    )
+    build_module(config, data)
     with building("model"):
         model = build_model(config["model"], data.tokenizers, labels)
     optimization = build_optimization(config)
     build_task(config, model, data, optimization)
-    if config["init_from"] is not None and config["resume"] is None:
-        _, weights = read_checkpoint(checkpoint_of(config["init_from"], key="init_from"))
-        check_fits(model, named_rows(model, config["model"], data.tokenizers, labels), weights)
+    if config["resume"] is None:
+        check_start(config, model, data)
     groups = parameter_groups(model, optimization.learning_rates)
     try:
         optimizer = optimization.optimizer(groups)
@@ -70,6 +79,44 @@ def check_task_fits(config: Mapping[str, Any], roles: Sequence[str]) -> None:
         raise ValueError(
             f"data={data} has labelled texts, but the model needs pairs: add model=self_attentive, "
             "or choose data with a source and a target (data=synthetic_dates, data=parallel_texts, …)"
+        )
+
+
+def check_classifier(config: Mapping[str, Any], roles: Sequence[str]) -> None:
+    """The number of texts in a row, and of labels, must be those that the model is made for."""
+    data, model = config["data"], config["model"]
+    if "label" not in roles:
+        return
+    if "text_b" in roles and model.get("pair") is None:
+        raise ValueError(
+            f"data={data['name']} has two texts a row, but the model reads one: "
+            "add model/pair=features or model/pair=cross_attention"
+        )
+    if "text_b" not in roles and model.get("pair") is not None:
+        raise ValueError(
+            f"data={data['name']} has one text a row, but the model reads two: name the column of the second "
+            "(data.columns.text_b=…), or add model/pair=null"
+        )
+    separator, is_multilabel = data["label_separator"], model.get("head") == "multilabel"
+    if is_multilabel and separator is None:
+        raise ValueError(
+            'model.head=multilabel needs data.label_separator, between the labels of a row, such as "|"'
+        )
+    if separator is not None and not is_multilabel:
+        raise ValueError(
+            f"data.label_separator={separator!r}: rows then have several labels: add model.head=multilabel"
+        )
+
+
+def check_balance(config: Mapping[str, Any]) -> None:
+    """Rare classes are made up for once."""
+    if (
+        config["data"]["sampling"] == "balanced"
+        and config["regularization"].get("class_weights") == "balanced"
+    ):
+        raise ValueError(
+            "data.sampling=balanced and regularization.class_weights=balanced would make up for rare classes "
+            "twice: take one of them"
         )
 
 

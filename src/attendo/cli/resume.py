@@ -108,7 +108,7 @@ def of_run(words: list[str], folder: Path, checkpoint: Path) -> list[str]:
                 f"{word}: a run goes on with the options that it was started with "
                 f"({' '.join(already) or 'no words'}); change single keys, such as trainer.max_epochs=20"
             )
-        if key == "init_from" and word not in already:
+        if key in ("init_from", "word_vectors") and word not in already:
             raise ValueError(
                 f"{word}: a run that goes on has its weights; leave out resume= to start a new one"
             )

@@ -8,7 +8,6 @@ from typing import Any
 
 import hydra
 import pytorch_lightning as pl
-import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
@@ -19,13 +18,9 @@ from attendo.checkpoint import (
     Interrupted,
     StoreContents,
     build_model,
-    checkpoint_of,
-    named_rows,
-    read_checkpoint,
-    transfer,
 )
 from attendo.cli.building import (
-    build_batch_sizes,
+    build_module,
     build_optimization,
     build_preparation,
     build_task,
@@ -48,7 +43,8 @@ from attendo.cli.run_folder import (
     write_words,
 )
 from attendo.cli.same_run import Saved, check_same_data, check_same_run, data_hash
-from attendo.data import PreparedData, TextDataModule
+from attendo.cli.starting import start_from
+from attendo.data import TextDataModule
 from attendo.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -128,7 +124,7 @@ def prepare(config: Mapping[str, Any], saved: Saved | None) -> Ready:
     Raises:
         ValueError: whatever of the configuration or the data is wrong.
     """
-    preparation, sizes = build_preparation(config["data"]), build_batch_sizes(config["data"])
+    preparation = build_preparation(config["data"])
     tokenizer_trainers = build_tokenizer_trainers(config)
     rehearse(config, preparation.source.roles)
     loggers = build_loggers(config, saved.steps if saved else None)
@@ -142,21 +138,14 @@ def prepare(config: Mapping[str, Any], saved: Saved | None) -> Ready:
     model = build_model(config["model"], data.tokenizers, data.labels)
     parts = ", ".join(f"{name} {count:,}" for name, count in own_parameters(model).items() if count)
     say([f"{type(model).__name__}: {sum(p.numel() for p in model.parameters()):,} parameters ({parts})"])
-    if config["init_from"] is not None and saved is None:
-        start_from(config, model, data)
+    if saved is None:
+        say(start_from(config, model, data))
     task = build_task(config, model, data, build_optimization(config))
     if config["freeze"]:
         say([f"frozen: {task.optimization.freezing.describe(model)}"])
     contents = StoreContents(Contents(dict(config), data.tokenizers, data.labels, data_hash(data)))
     trainer.callbacks.append(contents)  # type: ignore[attr-defined]
-    return Ready(trainer, task, TextDataModule(data, sizes, config["seed"]), contents, saved)
-
-
-def start_from(config: Mapping[str, Any], model: torch.nn.Module, data: PreparedData) -> None:
-    """Gives a new model the weights of an earlier one, as far as they fit, and says which those are."""
-    path = checkpoint_of(config["init_from"], key="init_from")
-    rows = named_rows(model, config["model"], data.tokenizers, data.labels)
-    say([f"starting from {shown(path)}", *transfer(model, rows, *read_checkpoint(path)).lines()])
+    return Ready(trainer, task, build_module(config, data), contents, saved)
 
 
 def run(ready: Ready, config: Mapping[str, Any]) -> Outcome:

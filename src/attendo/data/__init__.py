@@ -1,5 +1,6 @@
 """Sources of text → Arrow tables → length-bucketed batches."""
 
+from attendo.data.augmentation import TokenAugmentation
 from attendo.data.batches import Batch, ClassificationBatch, Seq2SeqBatch
 from attendo.data.batching import BatchSizes
 from attendo.data.datamodule import TextDataModule
@@ -20,4 +21,5 @@ __all__ = [
     "Split",
     "SplitPolicy",
     "TextDataModule",
+    "TokenAugmentation",
 ]

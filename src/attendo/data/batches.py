@@ -1,6 +1,6 @@
 """What the models see: frozen dataclasses of padded tensors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from attendo.data.batching import Lengths
 from attendo.data.preparation import Split
@@ -52,11 +53,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class ClassificationBatch(Batch):
-    """Labelled texts."""
+    """Labelled texts, or pairs of them.
+
+    Attributes:
+        labels: class ids; of multi-label data 1 for each label that a row has, and 0 for the others.
+        tokens_b, is_padding_b: the second text of pairs.
+    """
 
     tokens: Int[Tensor, "batch time"]
     is_padding: Bool[Tensor, "batch time"]
-    labels: Int[Tensor, " batch"]
+    labels: Int[Tensor, " batch"] | Float[Tensor, "batch label"]
+    tokens_b: Int[Tensor, "batch time_b"] | None = None
+    is_padding_b: Bool[Tensor, "batch time_b"] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,19 +87,23 @@ class Collate(Protocol):
 
 def collate_classification(split: Split, rows: Rows, is_filler: bool, with_raw: bool) -> ClassificationBatch:
     assert split.labels is not None
-    tokens = torch.from_numpy(split.ids.columns["text"].padded(rows, PAD))
-    is_padding = tokens == PAD
+    sides = [torch.from_numpy(column.padded(rows, PAD)) for column in split.ids.columns.values()]
+    are_padding = [tokens == PAD for tokens in sides]
+    padded_tokens = sum(tokens.numel() for tokens in sides)
+    labels = torch.from_numpy(split.labels[rows])
     return ClassificationBatch(
         weight=weights(rows, is_filler),
         rows=torch.from_numpy(rows),
-        raw=raw_texts(split, rows, ("text",)) if with_raw else {},
-        real_tokens=tokens.numel() - int(is_padding.sum()),
-        padded_tokens=tokens.numel(),
+        raw=raw_texts(split, rows) if with_raw else {},
+        real_tokens=padded_tokens - sum(int(is_padding.sum()) for is_padding in are_padding),
+        padded_tokens=padded_tokens,
         sentence_count=0 if is_filler else len(rows),
         target_count=0,
-        tokens=tokens,
-        is_padding=is_padding,
-        labels=torch.from_numpy(split.labels[rows]),
+        tokens=sides[0],
+        is_padding=are_padding[0],
+        labels=labels.float() if labels.dtype == torch.bool else labels,
+        tokens_b=sides[1] if len(sides) > 1 else None,
+        is_padding_b=are_padding[1] if len(sides) > 1 else None,
     )
 
 
@@ -103,7 +115,7 @@ def collate_seq2seq(split: Split, rows: Rows, is_filler: bool, with_raw: bool) -
     return Seq2SeqBatch(
         weight=weights(rows, is_filler),
         rows=torch.from_numpy(rows),
-        raw=raw_texts(split, rows, ("source", "target")) if with_raw else {},
+        raw=raw_texts(split, rows) if with_raw else {},
         real_tokens=source.numel() - int(source_is_padding.sum()) + target_tokens,
         padded_tokens=source.numel() + targets.numel(),
         sentence_count=0 if is_filler else len(rows),
@@ -122,15 +134,20 @@ def decoder_inputs(targets: Int[Tensor, "batch target"]) -> Int[Tensor, "batch t
     return torch.cat([beginning, targets[:, :-1]], dim=1).masked_fill(targets == PAD, PAD)
 
 
+def padded(rows: Iterable[Sequence[int]]) -> Int[Tensor, "row time"]:
+    """Lists of ids as a matrix."""
+    return pad_sequence([torch.tensor(ids) for ids in rows], batch_first=True, padding_value=PAD)
+
+
 def weights(rows: Rows, is_filler: bool) -> Tensor:
     return torch.zeros(len(rows)) if is_filler else torch.ones(len(rows))
 
 
-def raw_texts(split: Split, rows: Rows, roles: Sequence[str]) -> dict[str, list[str]]:
-    return {role: split.raw(role, rows) for role in roles}
+def raw_texts(split: Split, rows: Rows) -> dict[str, list[str]]:
+    return {role: split.raw(role, rows) for role in split.ids.columns}
 
 
 def side_lengths(columns: Mapping[str, IdColumn]) -> Lengths:
-    """Tokens that each row takes in a batch, (row, side): a pair's sides carry EOS (or BOS) besides."""
+    """Tokens that each row takes in a batch, (row, side): source and target carry EOS (or BOS) besides."""
     extra = np.int32("text" not in columns)
     return np.stack([column.lengths + extra for column in columns.values()], axis=1)

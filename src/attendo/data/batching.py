@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from attendo.data.sampling import BalancedOrder
 from attendo.data.tables import Rows
 
 Order = NDArray[np.int32]  # rows, 4 bytes each: an epoch's order stays in memory
@@ -64,9 +65,14 @@ class StepPlan:
     The number of steps is the same in every epoch: rows are shuffled, sorted by length within pools, and cut
     into ``steps`` parts of equal cost (tokens or sentences); then the parts are shuffled. A million pairs
     take less than 50 MB: 32-bit numbers, and each pool is sorted in its place.
+
+    Args:
+        classes: class of every row, to draw all classes equally often; None: every row once in an epoch.
     """
 
-    def __init__(self, lengths: Lengths, sizes: BatchSizes, seed: int) -> None:
+    def __init__(
+        self, lengths: Lengths, sizes: BatchSizes, seed: int, classes: NDArray[np.int64] | None = None
+    ) -> None:
         sizes.check_fits(lengths)
         self.lengths, self.sizes, self.seed = lengths, sizes, seed
         count = len(lengths)
@@ -76,11 +82,15 @@ class StepPlan:
         per_step = sizes.tokens_per_step or sizes.sentences_per_step
         assert per_step is not None
         self.steps = min(count, max(1, -(-int(self.costs.sum()) // per_step)))
+        self.balanced = None if classes is None else BalancedOrder(classes, self.costs, self.steps)
         self.rows_of_epoch = lru_cache(maxsize=1)(self.plan_epoch)
 
     def plan_epoch(self, epoch: int) -> list[Order]:
         generator = np.random.default_rng([self.seed, epoch])
-        order = generator.permutation(np.arange(len(self.lengths), dtype=np.int32))
+        if self.balanced is None:
+            order: Order = generator.permutation(np.arange(len(self.lengths), dtype=np.int32))
+        else:
+            order = self.balanced.draw(generator)
         pools = -(-self.steps // self.sizes.pool_steps)
         last_steps = np.arange(1, pools) * self.steps // pools - 1
         for pool in np.split(order, self.cuts(order)[last_steps]):  # views of order
@@ -118,6 +128,11 @@ def by_length(lengths: Lengths) -> Rows:
     longest, lean = lengths.max(axis=1), lengths[:, 0] - lengths[:, -1]
     order: Rows = np.lexsort((np.where(longest % 2, lean, -lean), longest))
     return order
+
+
+def like_lengths(lengths: Lengths, budget: int) -> list[Rows]:
+    """All rows in batches of like lengths that stay within the budget; the largest come first."""
+    return cut_to_fit(by_length(lengths)[::-1].copy(), lengths, budget)
 
 
 def share_of_rank(rows: Rows, lengths: Lengths, budget: int, rank: int, ranks: int) -> list[MicroBatch]:

@@ -1,14 +1,26 @@
 """Lightning's view of the data: loaders of steps and of evaluation batches."""
 
 from collections.abc import Iterator
+from typing import get_args
 
 import pytorch_lightning as pl
 import torch
 
-from attendo.data.batches import Batch, Collate, collate_classification, collate_seq2seq, side_lengths
+from attendo.data.augmentation import TokenAugmentation
+from attendo.data.batches import (
+    Batch,
+    ClassificationBatch,
+    Collate,
+    collate_classification,
+    collate_seq2seq,
+    side_lengths,
+)
 from attendo.data.batching import BatchSizes, MicroBatch, StepPlan, evaluation_batches
+from attendo.data.labels import label_groups
 from attendo.data.loader import StepLoader
 from attendo.data.preparation import PreparedData, Split
+from attendo.data.sampling import Sampling
+from attendo.suggestions import did_you_mean
 
 
 class TextDataModule(pl.LightningDataModule):
@@ -16,22 +28,48 @@ class TextDataModule(pl.LightningDataModule):
 
     A training item is a list: the micro-batches of one optimizer step on this rank. Order depends on
     (seed, epoch) alone, and the place in it on the trainer's global step.
+
+    Args:
+        sampling: "natural": every training row once in an epoch; "balanced": every class equally often.
+        augmentation: of the training texts; None: none.
+
+    Raises:
+        ValueError: what these data cannot have, or a row that no micro-batch holds.
     """
 
-    def __init__(self, data: PreparedData, sizes: BatchSizes, seed: int) -> None:
+    def __init__(
+        self,
+        data: PreparedData,
+        sizes: BatchSizes,
+        seed: int,
+        sampling: Sampling = "natural",
+        augmentation: TokenAugmentation | None = None,
+    ) -> None:
         super().__init__()
-        self.data, self.sizes, self.seed = data, sizes, seed
+        check_sampling(sampling, data)
+        is_augmented = augmentation is not None and augmentation.is_on
+        if is_augmented and not data.is_labelled:
+            raise ValueError(
+                "regularization.token_drop, token_swap and token_mask are for labelled texts, and the data "
+                "has sources and targets: set them to 0"
+            )
+        self.data, self.sizes, self.seed, self.sampling = data, sizes, seed, sampling
+        self.augmentation = augmentation if is_augmented else None
         self.collate: Collate = collate_classification if data.is_labelled else collate_seq2seq
         for split in data.splits.values():
             sizes.check_fits(side_lengths(split.ids.columns))
 
     def train_dataloader(self) -> StepLoader[list[Batch]]:
         split = self.data.splits["train"]
-        plan = StepPlan(side_lengths(split.ids.columns), self.sizes, self.seed)
+        classes = None
+        if self.sampling == "balanced":
+            assert split.labels is not None
+            classes = label_groups(split.labels)
+        plan = StepPlan(side_lengths(split.ids.columns), self.sizes, self.seed, classes)
 
         def build(epoch: int, step: int) -> list[Batch]:
             parts = plan.micro_batches(epoch, step, *self.rank_and_ranks())
-            return [self.collated(split, part, with_raw=False) for part in parts]
+            return [self.augmented(self.collated(split, part, with_raw=False), epoch) for part in parts]
 
         return StepLoader(build, lambda: self.place(plan.steps), plan.steps)
 
@@ -56,10 +94,27 @@ class TextDataModule(pl.LightningDataModule):
     def collated(self, split: Split, part: MicroBatch, with_raw: bool) -> Batch:
         return self.collate(split, part.rows, part.is_filler, with_raw)
 
+    def augmented(self, batch: Batch, epoch: int) -> Batch:
+        if self.augmentation is None:
+            return batch
+        assert isinstance(batch, ClassificationBatch)
+        return self.augmentation.noisy(batch, self.seed, epoch)
+
     def transfer_batch_to_device(
         self, batch: Batch | list[Batch], device: torch.device, dataloader_idx: int
     ) -> Batch | list[Batch]:
         return [part.to(device) for part in batch] if isinstance(batch, list) else batch.to(device)
+
+
+def check_sampling(sampling: str, data: PreparedData) -> None:
+    """Raises ValueError if the data cannot be sampled so."""
+    if sampling not in get_args(Sampling):
+        hint = did_you_mean(str(sampling), get_args(Sampling))
+        raise ValueError(f"data.sampling={sampling}: expected {' or '.join(get_args(Sampling))}.{hint}")
+    if sampling == "balanced" and not data.is_labelled:
+        raise ValueError("data.sampling=balanced: sources and targets have no classes; use natural")
+    if sampling == "balanced" and data.is_multilabel:
+        raise ValueError("data.sampling=balanced: rows with several labels are of no one class; use natural")
 
 
 class EvaluationLoader:

@@ -10,10 +10,10 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import attendo
 from attendo.data.cache import cached_folder, content_key
+from attendo.data.labels import Labels, encoded_labels, label_names
 from attendo.data.lengths import LengthPolicy
 from attendo.data.reading import (
     OnError,
@@ -42,7 +42,8 @@ class Split:
     Attributes:
         origin: the source's split that its rows come from.
         texts: raw texts of all of ``origin``'s usable rows; ``ids.rows`` are the split's.
-        labels: class of each row, or None for pairs.
+        labels: class of each row; of multi-label data (row, label), whether the row has the label; None for
+            pairs of source and target.
         too_long: rows that were cut or left out by the length policy.
     """
 
@@ -50,7 +51,7 @@ class Split:
     origin: str
     texts: TextTable
     ids: IdTable
-    labels: NDArray[np.int64] | None
+    labels: Labels | None
     too_long: int
 
     def __len__(self) -> int:
@@ -69,10 +70,11 @@ class PreparedData:
     tokenizers: Tokenizers
     labels: list[str]  # class names in the order of their ids; empty for pairs
     skipped: Sequence[SkippedRow] = ()  # bad rows that data.on_error=skip left out, of all splits
+    is_multilabel: bool = False  # a row may have any number of the labels
 
     @property
     def is_labelled(self) -> bool:
-        """Labelled texts, not pairs."""
+        """Labelled texts (or pairs of texts), not sources and targets."""
         return bool(self.labels)
 
 
@@ -88,6 +90,7 @@ class Preparation:
         labels: class names in the order of their ids, or None for the training split's names, sorted.
         cache_dir: folder of the tables; safe to delete.
         on_error: what a bad row does: "error" refuses it, "skip" leaves it out.
+        label_separator: text between several labels of one row, or None if every row has one.
     """
 
     source: Source
@@ -97,10 +100,22 @@ class Preparation:
     labels: Sequence[str] | None
     cache_dir: Path
     on_error: OnError = "error"
+    label_separator: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.label_separator == "":
+            raise ValueError("data.label_separator='': expected at least one character, or null")
+        if self.label_separator is not None and "label" not in self.source.roles:
+            raise ValueError(f"data.label_separator={self.label_separator!r}: this data has no labels")
 
     @cached_property
     def reader(self) -> TextReader:
-        return TextReader(self.source, self.unicode, self.on_error, self.cache_dir)
+        return TextReader(self.source, self.unicode, self.on_error, self.cache_dir, self.separator)
+
+    @property
+    def separator(self) -> str | None:
+        """Between the labels as they stand in the tables."""
+        return None if self.label_separator is None else normalised(self.label_separator, self.unicode)
 
     @property
     def text_roles(self) -> tuple[str, ...]:
@@ -117,7 +132,7 @@ class Preparation:
         """
         self.check_roles(trainers)
         raw = self.divided()
-        labels = self.label_names(raw["train"])
+        labels = self.labels_of(raw["train"])
         raw = {name: self.with_known_labels(raw[name], labels) for name in SPLITS if name in raw}
         tokenizers = self.trained_tokenizers(trainers, raw["train"])
         splits = {name: self.encoded(part, tokenizers, labels) for name, part in raw.items()}
@@ -127,7 +142,7 @@ class Preparation:
                 f"data.max_length={self.lengths.max_length}"
             )
         skipped = [row for part in raw.values() for row in part.skipped]
-        return PreparedData(splits, tokenizers, labels, skipped)
+        return PreparedData(splits, tokenizers, labels, skipped, self.separator is not None)
 
     def evaluate(self, split: str, tokenizers: Tokenizers, labels: list[str]) -> PreparedData:
         """The table of one split, with the tokenizers and labels of a trained model."""
@@ -136,7 +151,8 @@ class Preparation:
         if split not in raw:
             raise ValueError(f"the data has no {split} split; it has {', '.join(sorted(raw))}")
         part = self.with_known_labels(raw[split], labels)
-        return PreparedData({split: self.encoded(part, tokenizers, labels)}, tokenizers, labels, part.skipped)
+        splits = {split: self.encoded(part, tokenizers, labels)}
+        return PreparedData(splits, tokenizers, labels, part.skipped, self.separator is not None)
 
     def check_roles(self, tokenizers: Mapping[str, object]) -> None:
         """Raises ValueError unless every text has its tokenizer, and every tokenizer its texts."""
@@ -157,7 +173,11 @@ class Preparation:
         whole = raw["train"]
         labels = whole.texts.texts("label", whole.rows) if "label" in self.source.roles else None
         parts = self.splits.divide(
-            len(whole.rows), labels, has_validation="validation" in raw, has_test="test" in raw
+            len(whole.rows),
+            labels,
+            has_validation="validation" in raw,
+            has_test="test" in raw,
+            is_multilabel=self.separator is not None,
         )
         for name, places in parts.items():
             rows = whole.rows[places]
@@ -207,17 +227,24 @@ class Preparation:
         file = cached_folder(self.cache_dir, key, build) / "tokenizer.json"
         return Tokenizer.from_dict(json.loads(file.read_text(encoding="utf-8")))
 
-    def label_names(self, raw: RawSplit) -> list[str]:
-        """Class names in the order of their ids."""
+    def labels_of(self, raw: RawSplit) -> list[str]:
+        """Class names in the order of their ids.
+
+        Of multi-label data they are those of held-out training rows too: no division keeps every rare one.
+        """
         if "label" not in self.source.roles:
             return []
         if self.labels is None:
-            names = sorted(set(raw.texts.texts("label", raw.rows)))
+            rows = raw.rows if self.separator is None else np.arange(len(raw.texts))
+            texts = set(raw.texts.texts("label", rows))
+            names = sorted({name for text in texts for name in label_names(text, self.separator)})
         else:
             names = [normalised(name, self.unicode) for name in self.labels]
         if len(set(names)) < len(names):
             raise ValueError(f"data.labels={names}: expected every class once")
-        if len(names) < 2:
+        if not names:
+            raise ValueError("data.train: no training row has a label; expected one or more")
+        if len(names) < 2 and self.separator is None:
             raise ValueError(
                 f"data.train: the training rows have one class only, {names}; expected two or more"
             )
@@ -241,7 +268,8 @@ class Preparation:
         folder = cached_folder(self.cache_dir, content_key("ids", raw.key, policy, parts), build)
         ids = IdTable.open(folder, roles)
         counts: dict[str, int] = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
-        codes = label_codes(raw.texts.texts("label", ids.rows), labels) if labels else None
+        texts = raw.texts.texts("label", ids.rows) if labels else []
+        codes = encoded_labels(texts, labels, self.separator) if labels else None
         return Split(raw.name, raw.origin, raw.texts, ids, codes, counts["too_long"])
 
     def encoded_chunks(
@@ -262,9 +290,3 @@ class Preparation:
             is_kept = np.array([sides is not None for sides, _ in fitted])
             ids = [[sides[side] for sides in kept] for side in range(len(encoded))]
             yield rows[is_kept], ids, sum(was_long for _, was_long in fitted)
-
-
-def label_codes(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
-    """Class ids of some rows."""
-    codes = {name: code for code, name in enumerate(labels)}
-    return np.array([codes[name] for name in names], np.int64)

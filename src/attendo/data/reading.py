@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from attendo.data.cache import cached_folder, content_key
-from attendo.data.sources import BadRow, Source
+from attendo.data.labels import label_names, label_text
+from attendo.data.sources import BadRow, Row, Source
 from attendo.data.sources.rows import shortened
 from attendo.data.tables import Rows, TextTable
 from attendo.suggestions import did_you_mean
@@ -68,17 +69,19 @@ class TextReader:
         unicode: normal form that every text is brought to, or None to leave it as it is.
         on_error: what a bad row does: "error" refuses it, "skip" leaves it out.
         cache_dir: folder of the tables.
+        label_separator: text between several labels of one row, or None if every row has one.
     """
 
     source: Source
     unicode: UnicodeForm | None
     on_error: OnError
     cache_dir: Path
+    label_separator: str | None = None
 
     def begin(self, split: str) -> str:
         """Finds what is wrong with names, headers and the first row; returns the first row's place."""
         self.source.check(split)
-        first = next(iter(self.source.rows(split)), None)
+        first = next(self.rows(split), None)
         if isinstance(first, BadRow) and self.on_error == "error":
             raise first.error
         return first.where if first else ""
@@ -90,7 +93,7 @@ class TextReader:
             ValueError: a bad row, or every row is bad.
         """
         place = self.begin(split)
-        key = content_key("texts", self.source.fingerprint(split), self.unicode)
+        key = content_key("texts", self.source.fingerprint(split), self.unicode, self.label_separator)
         # A table that lacks rows is none for "error", and tells places by the names that files have now.
         key_of_table = content_key(key, place) if self.on_error == "skip" else key
         folder = cached_folder(self.cache_dir, key_of_table, lambda folder: self.write_table(split, folder))
@@ -107,9 +110,28 @@ class TextReader:
         text = json.dumps([(row.where, row.problem) for row in bad])
         (folder / "skipped.json").write_text(text, encoding="utf-8")
 
+    def rows(self, split: str) -> Iterator[Row | BadRow]:
+        """The source's rows; those whose label is wrong are bad ones."""
+        if "label" not in self.source.roles:
+            yield from self.source.rows(split)
+            return
+        place = self.source.roles.index("label")
+        for row in self.source.rows(split):
+            yield row if isinstance(row, BadRow) else self.with_label_text(row, place)
+
+    def with_label_text(self, row: Row, place: int) -> Row | BadRow:
+        """The row with its label as tables keep it, which is field number ``place``."""
+        fields = list(row.fields)
+        listed = None if row.labels is None else [normalised(name, self.unicode) for name in row.labels]
+        try:
+            fields[place] = label_text(normalised(fields[place], self.unicode), listed, self.label_separator)
+        except ValueError as error:
+            return BadRow(row.where, str(error))
+        return Row(tuple(fields), row.where)
+
     def usable(self, split: str, bad: list[BadRow]) -> Iterator[list[str]]:
         """Fields of the good rows; the others are refused, or appended to ``bad``."""
-        for row in self.source.rows(split):
+        for row in self.rows(split):
             if not isinstance(row, BadRow):
                 yield [normalised(text, self.unicode) for text in row.fields]
             elif self.on_error == "error":
@@ -122,14 +144,14 @@ class TextReader:
 
         Read from the source: a table may have been cached when the same file had another name.
         """
-        usable = (row for row in self.source.rows(origin) if not isinstance(row, BadRow))
+        usable = (row for row in self.rows(origin) if not isinstance(row, BadRow))
         wanted = set(rows.tolist())
         beginning = islice(usable, max(wanted, default=-1) + 1)
         found = {number: row.where for number, row in enumerate(beginning) if number in wanted}
         return [found[row] for row in rows.tolist()]
 
     def with_labels(self, raw: RawSplit, labels: Sequence[str], lacking: str) -> RawSplit:
-        """The rows whose label is one of ``labels``.
+        """The rows that have no other label than ``labels``.
 
         Args:
             lacking: what to say of another label, such as "is not in data.labels".
@@ -138,14 +160,16 @@ class TextReader:
             ValueError: another label, or no row has one of them.
         """
         found, known = raw.texts.texts("label", raw.rows), set(labels)
-        is_known = np.array([name in known for name in found], bool)
+        others = {text: self.other_label(text, known) for text in set(found)}
+        is_known = np.array([others[text] is None for text in found], bool)
         if is_known.all():
             return raw
         unknown = np.flatnonzero(~is_known)[: 1 if self.on_error == "error" else None]
-        hints = {name: labels_and_nearest(name, labels) for name in {found[index] for index in unknown}}
+        names = [others[found[index]] or "" for index in unknown]
+        hints = {name: labels_and_nearest(name, labels) for name in set(names)}
         bad = [
-            BadRow(place, f"label {shortened(found[index])!r} {lacking} {hints[found[index]]}")
-            for index, place in zip(unknown, self.places(raw.origin, raw.rows[unknown]), strict=True)
+            BadRow(place, f"label {shortened(name)!r} {lacking} {hints[name]}")
+            for name, place in zip(names, self.places(raw.origin, raw.rows[unknown]), strict=True)
         ]
         if self.on_error == "error":
             raise bad[0].error
@@ -153,6 +177,10 @@ class TextReader:
         check_some_left(raw.name, len(rows), bad)
         skipped = [*raw.skipped, *(SkippedRow(raw.name, row.where, row.problem) for row in bad)]
         return replace(raw, rows=rows, key=key_of_part(raw, rows), skipped=skipped)
+
+    def other_label(self, text: str, known: Set[str]) -> str | None:
+        """The first label of a row that is not one of ``known``."""
+        return next((name for name in label_names(text, self.label_separator) if name not in known), None)
 
 
 def normalised(text: str, form: UnicodeForm | None) -> str:

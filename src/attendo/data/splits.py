@@ -44,9 +44,19 @@ class SplitPolicy:
             )
 
     def divide(
-        self, count: int, labels: Sequence[str] | None, *, has_validation: bool, has_test: bool
+        self,
+        count: int,
+        labels: Sequence[str] | None,
+        *,
+        has_validation: bool,
+        has_test: bool,
+        is_multilabel: bool = False,
     ) -> dict[str, Rows]:
         """Rows of the training source for each split that has to come from it; strata are the labels.
+
+        Args:
+            is_multilabel: labels are sets of them, as texts. Many sets are too rare to be divided; those are
+                divided together with their neighbours in the order of the texts, which share first labels.
 
         Raises:
             ValueError: a test file beside cross-validation, a class too small to be divided, or nothing left.
@@ -59,13 +69,14 @@ class SplitPolicy:
         if self.folds is not None:
             if has_test:
                 raise ValueError("data.folds makes its own test sets: set data.test=null, or data.folds=null")
-            check_fold_sizes(strata, labels, self.folds)
+            check_fold_sizes(strata, None if is_multilabel else labels, self.folds)
             parts["test"] = np.sort(order[self.fold :: self.folds])
             order = np.delete(order, np.s_[self.fold :: self.folds])
         if not has_validation and self.validation_fraction > 0:
             size = min(len(order), max(1, round(self.validation_fraction * len(order))))
             is_alone = np.bincount(strata[order])[strata[order]] == 1
-            spare = order if is_alone.all() else order[~is_alone]  # a class's only row is there to learn from
+            # a class's only row is there to learn from
+            spare = order if is_multilabel or is_alone.all() else order[~is_alone]
             places = np.floor((np.arange(size) + 0.5) * len(spare) / size).astype(np.int64)
             parts["validation"] = np.unique(spare[places])
             order = order[~np.isin(order, parts["validation"])]
@@ -83,8 +94,8 @@ def stratified_order(strata: NDArray[np.int64], generator: np.random.Generator) 
 
 
 def check_fold_sizes(strata: NDArray[np.int64], labels: Sequence[str] | None, folds: int) -> None:
-    counts = np.bincount(strata)
-    smallest = int(counts.min(initial=len(strata)))
+    counts = np.bincount(strata) if labels is not None else np.array([len(strata)])
+    smallest = int(counts.min())
     if smallest < folds:
         what = "rows" if labels is None else f"rows of class {sorted(set(labels))[int(counts.argmin())]!r}"
         raise ValueError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attendo.data.labels import label_groups, rows_per_label
 from attendo.data.preparation import PreparedData, Split
 from attendo.data.reading import SkippedRow
 from attendo.data.tables import ROWS_PER_CHUNK, IdColumn, Rows
@@ -60,11 +61,12 @@ class SplitStatistics:
 
     Attributes:
         texts: role → numbers of its texts.
-        class_counts: rows of each class; None for pairs.
-        prints: what → a hash of it in each row; "text", or "source", "target", "pair".
+        class_counts: rows of each class (multi-label: with each label); None for source and target.
+        labels_per_row: how many labels each row has; None unless it may have several.
+        prints: what → a hash of it in each row; each text by its role, and "pair" of two.
         repeated: what → rows where it is the same as in an earlier row.
         in_training: what → rows where it is the same as in a training row; empty for the training split.
-        contradictory: rows whose text has other labels elsewhere in the split.
+        contradictory: rows whose text (or pair) has other labels elsewhere in the split.
         copied: rows of pairs whose sides are the same.
         too_long: rows that were cut or left out.
     """
@@ -74,11 +76,22 @@ class SplitStatistics:
     too_long: int
     texts: Mapping[str, TextStatistics]
     class_counts: Counts | None
+    labels_per_row: Counts | None
     prints: Mapping[str, Fingerprints]
     repeated: Mapping[str, Rows]
     in_training: Mapping[str, Rows]
     contradictory: Rows
     copied: Rows
+
+    @property
+    def example(self) -> str:
+        """All texts of a row, as a key of ``prints``."""
+        return "pair" if "pair" in self.prints else "text"
+
+    @property
+    def question(self) -> str:
+        """What a model reads of a row to answer with the rest, as a key of ``prints``."""
+        return "source" if "source" in self.prints else self.example
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,7 @@ class Statistics:
     vocabularies: tuple[VocabularyStatistics, ...]
     labels: tuple[str, ...]
     skipped: tuple[SkippedRow, ...]
+    is_multilabel: bool = False
 
 
 def statistics(data: PreparedData) -> Statistics:
@@ -116,7 +130,7 @@ def statistics(data: PreparedData) -> Statistics:
     for name, split in data.splits.items():
         splits[name] = split_statistics(split, data, splits.get("train"))
     numbers = vocabularies(data, splits["train"])
-    return Statistics(splits, numbers, tuple(data.labels), tuple(data.skipped))
+    return Statistics(splits, numbers, tuple(data.labels), tuple(data.skipped), data.is_multilabel)
 
 
 def split_statistics(split: Split, data: PreparedData, train: SplitStatistics | None) -> SplitStatistics:
@@ -124,17 +138,20 @@ def split_statistics(split: Split, data: PreparedData, train: SplitStatistics | 
     texts = {role: text_statistics(split, role, data.tokenizers[role]) for role in split.ids.columns}
     prints, nothing = fingerprints(texts), np.empty(0, np.int64)
     known = {} if train is None else {what: np.isin(prints[what], train.prints[what]) for what in prints}
+    labels, two_texts = split.labels, len(texts) == 2
+    example = prints["pair" if two_texts else "text"]
     return SplitStatistics(
         name=split.name,
         rows=len(split),
         too_long=split.too_long,
         texts=texts,
-        class_counts=None if split.labels is None else np.bincount(split.labels, minlength=len(data.labels)),
+        class_counts=None if labels is None else rows_per_label(labels, len(data.labels)),
+        labels_per_row=labels.sum(axis=1) if labels is not None and data.is_multilabel else None,
         prints=prints,
         repeated={what: repetitions(values) for what, values in prints.items()},
         in_training={what: np.flatnonzero(is_known) for what, is_known in known.items()},
-        contradictory=nothing if split.labels is None else contradictions(prints["text"], split.labels),
-        copied=nothing if "pair" not in prints else np.flatnonzero(prints["source"] == prints["target"]),
+        contradictory=nothing if labels is None else contradictions(example, label_groups(labels)),
+        copied=np.flatnonzero(np.equal(*(prints[role] for role in texts))) if two_texts else nothing,
     )
 
 
@@ -197,10 +214,10 @@ def rows_without_tokens(split: Split, role: str, tokenizer: Tokenizer, unknown: 
 
 # ------------------------------------------------------------------------------------------------- same texts
 def fingerprints(texts: Mapping[str, TextStatistics]) -> dict[str, Fingerprints]:
-    """What → a hash of it in each row; of pairs also "pair", of both sides."""
+    """What → a hash of it in each row; of two texts also "pair", of both."""
     prints = {role: text.prints for role, text in texts.items()}
-    if "source" in prints:
-        both = zip(prints["source"].tolist(), prints["target"].tolist(), strict=True)
+    if len(prints) == 2:
+        both = zip(*(side.tolist() for side in prints.values()), strict=True)
         prints["pair"] = np.fromiter(map(hash, both), np.int64)
     return prints
 

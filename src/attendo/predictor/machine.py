@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
-from attendo.data.batching import by_length, cut_to_fit
+from attendo.data.batches import padded
+from attendo.data.batching import like_lengths
 from attendo.predictor.reader import Ids
 from attendo.suggestions import did_you_mean
-from attendo.tokenization import PAD
 
 T = TypeVar("T")
 
@@ -55,16 +54,18 @@ class Machine:
         if len(lengths) == 0:
             return []
         found: dict[int, T] = {}
-        autocast = torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
-        with torch.inference_mode(), autocast:
-            for part in cut_to_fit(by_length(lengths)[::-1].copy(), lengths, self.batch_tokens):
-                rows = part.tolist()
+        with torch.inference_mode(), self.autocast():
+            for batch in like_lengths(lengths, self.batch_tokens):
+                rows = batch.tolist()
                 found.update(zip(rows, answer(rows), strict=True))
         return [found[row] for row in range(len(lengths))]
 
+    def autocast(self) -> torch.autocast:
+        """In this context, the model computes in the machine's precision."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+
     def padded(self, rows: Iterable[Ids]) -> Int[Tensor, "row time"]:
-        matrix = pad_sequence([torch.tensor(ids) for ids in rows], batch_first=True, padding_value=PAD)
-        return matrix.to(self.device)
+        return padded(rows).to(self.device)
 
 
 def precision_on(device: torch.device, wanted: str | None, trained: str) -> str:

@@ -13,7 +13,7 @@ from attendo.checkpoint import Trained
 from attendo.data.batches import decoder_inputs
 from attendo.models.transformer import TransformerSeq2Seq
 from attendo.predictor.machine import Machine
-from attendo.predictor.reader import Ids, chunks, filled, reader_of
+from attendo.predictor.reader import Ids, as_many, chunks, filled, reader_of
 from attendo.tokenization import EOS, PAD
 
 Decode = Callable[[TransformerSeq2Seq, Tensor, Tensor], list[Ids]]  # (model, source, is_padding) → ids
@@ -62,12 +62,14 @@ class Translator:
     Attributes:
         trained: the checkpoint it came from.
         reader, target_reader: how it reads sources and targets.
+        readers: of what it is asked to translate.
     """
 
     def __init__(self, trained: Trained, machine: Machine, decoding: Decode) -> None:
         self.trained, self.machine, self.decoding = trained, machine, decoding
         self.model = cast(TransformerSeq2Seq, trained.model.to(machine.device))
         self.reader = reader_of(trained, "source", self.model.longest_target)
+        self.readers = [self.reader]
         self.target_reader = reader_of(trained, "target", self.model.longest_target)
 
     @overload
@@ -94,7 +96,7 @@ class Translator:
         """
         if isinstance(sources, str) and isinstance(targets, str):
             return self.score([sources], [targets])[0]
-        pairs = list(zip(*as_many(sources, targets), strict=True))
+        pairs = list(zip(*as_many(sources, targets, "sources", "targets"), strict=True))
         scores = [score for chunk in chunks(pairs) for score in self.scores_of_pairs(chunk)]
         self.reader.warn()
         self.target_reader.warn()
@@ -150,17 +152,3 @@ class Translator:
 
     def __repr__(self) -> str:
         return f"Translator({str(self.trained.path)!r})"
-
-
-def as_many(sources: str | Iterable[str], targets: str | Iterable[str]) -> tuple[list[str], list[str]]:
-    """Raises ValueError unless there is a target for every source."""
-    if isinstance(sources, str) or isinstance(targets, str):
-        raise ValueError(
-            "found one text on one side and several on the other; expected a target for every source"
-        )
-    source_list, target_list = list(sources), list(targets)
-    if len(source_list) != len(target_list):
-        raise ValueError(
-            f"found {len(source_list)} sources and {len(target_list)} targets; expected as many of both"
-        )
-    return source_list, target_list

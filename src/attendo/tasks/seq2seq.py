@@ -12,7 +12,8 @@ from attendo.losses import Loss, smoothed_nll
 from attendo.metrics import Bleu, corpus_bleu, exact_match
 from attendo.models.transformer import TransformerSeq2Seq
 from attendo.tasks.optimization import Optimization
-from attendo.tasks.task import Learned, Record, Task, Term, check_smoothing
+from attendo.tasks.task import Record, Task, check_smoothing
+from attendo.tasks.terms import Learned, Term
 from attendo.tokenization import BOS, EOS, PAD, Tokenizer
 
 
@@ -82,6 +83,7 @@ class Seq2SeqTask(Task):
     """
 
     roles = ("source", "target")
+    chief_metrics = ("loss", "token_accuracy", "bleu", "exact_match")
     model: TransformerSeq2Seq
 
     def __init__(

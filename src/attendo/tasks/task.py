@@ -4,8 +4,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pytorch_lightning as pl
@@ -21,26 +20,9 @@ from attendo.models.layers.recurrent import IndRNN
 from attendo.optim import parameter_groups, scale_rates
 from attendo.suggestions import did_you_mean
 from attendo.tasks.optimization import Optimization, check_unscaled_in_time
-from attendo.tasks.sums import RunningSums
+from attendo.tasks.terms import Learned, RunningSums, Term
 
 Record = dict[str, Any]  # what an evaluation says of one row: plain values, "row" among them
-
-
-@dataclass(frozen=True)
-class Term:
-    """One term of the objective: weight · (its sum over the whole step) / (the step's count of its unit)."""
-
-    loss: Loss
-    weight: float
-    unit: Literal["sentences", "tokens"]
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What a micro-batch says in training: terms to minimise, and further sums and counts to report."""
-
-    terms: Mapping[str, Term]
-    metrics: Mapping[str, Loss]
 
 
 class Task(pl.LightningModule, ABC):
@@ -56,10 +38,12 @@ class Task(pl.LightningModule, ABC):
 
     Attributes:
         roles: what a row of its data has.
+        chief_metrics: those that the line after an epoch shows, beside the monitored one.
         records: what the last evaluation said of every row, in row order.
     """
 
     roles: ClassVar[tuple[str, ...]]
+    chief_metrics: ClassVar[tuple[str, ...]] = ("loss",)
 
     def __init__(self, model: nn.Module, optimization: Optimization | None) -> None:
         super().__init__()
@@ -86,6 +70,13 @@ class Task(pl.LightningModule, ABC):
     @abstractmethod
     def scores(self, records: Sequence[Record]) -> dict[str, float]:
         """Metrics over the records of a whole split."""
+
+    def calibrate(self, records: Sequence[Record]) -> None:
+        """Whatever of the model is fitted on a validation that is part of a training."""
+
+    def details(self) -> dict[str, Any]:
+        """What there is to say of the last evaluation beside its scores, in plain containers."""
+        return {}
 
     def signatures(self) -> dict[str, str]:
         """What has to be said beside the scores for others to be comparable."""
@@ -135,15 +126,24 @@ class Task(pl.LightningModule, ABC):
             )
         self.log_dict({f"train/{name}": mean for name, mean in means.items()})
 
+    def counts(self, batch: Any) -> dict[str, Tensor | int]:
+        """What the terms of a micro-batch may be averaged over: unit → how many there are."""
+        return {"sentences": batch.sentence_count, "tokens": batch.target_count}
+
     def global_counts(self, batches: Sequence[Batch]) -> dict[str, Tensor | int]:
-        """Sentences and target tokens of the whole step, over all ranks; at least 1 of each."""
-        sentences = sum(batch.sentence_count for batch in batches)
-        tokens = sum(batch.target_count for batch in batches)
-        if self.trainer.world_size == 1:  # plain numbers: a tensor would make the host wait for the device
-            return {"sentences": max(1, sentences), "tokens": max(1, tokens)}
-        local = torch.tensor([sentences, tokens], device=self.device)
-        total = self.trainer.strategy.reduce(local, reduce_op="sum").clamp(min=1)
-        return {"sentences": total[0], "tokens": total[1]}
+        """Every unit's count over the whole step and all ranks; 1 instead of 0.
+
+        On one rank plain numbers stay so: a tensor would make the host wait for the device.
+        """
+        of_batches = [self.counts(batch) for batch in batches]
+        totals = {unit: sum(counts[unit] for counts in of_batches) for unit in of_batches[0]}
+        if self.trainer.world_size > 1:
+            local = [
+                torch.as_tensor(total, device=self.device, dtype=torch.float32) for total in totals.values()
+            ]
+            everywhere = self.trainer.strategy.reduce(torch.stack(local), reduce_op="sum")
+            totals = dict(zip(totals, everywhere, strict=True))
+        return {unit: total + (total == 0) for unit, total in totals.items()}
 
     def objective(self, terms: Mapping[str, Term], counts: Mapping[str, Tensor | int]) -> Tensor:
         """This micro-batch's share of the objective. DDP and FSDP average gradients: hence the world size."""
@@ -245,6 +245,8 @@ class Task(pl.LightningModule, ABC):
     def finish_evaluation(self, split: str) -> dict[str, float]:
         """Scores over all ranks' rows, each counted once, logged as "split/name"."""
         self.records = sorted(self.gathered(self.records), key=lambda record: int(record["row"]))
+        if split == "validation" and not self.trainer.sanity_checking:
+            self.calibrate(self.records)
         means = {n: mean.item() for n, mean in self.evaluation_sums.means(self.trainer.strategy).items()}
         scores = {f"{split}/{name}": value for name, value in {**means, **self.scores(self.records)}.items()}
         self.log_dict(scores)

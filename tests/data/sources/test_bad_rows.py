@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from attendo.data.reading import TextReader
 from attendo.data.sources import BadRow, ParallelFiles, Row, TableFiles
 
 NAMES = {"text": "text", "label": "label"}
@@ -84,7 +85,7 @@ def test_a_bad_row_is_reported_with_its_place_and_the_next_is_read(tmp_path: Pat
     before, after = SURROUNDINGS[ending]
     path = tmp_path / f"a{ending}"
     path.write_bytes(before + content + after)
-    good, bad, fine = TableFiles(NAMES, train=path).rows("train")
+    good, bad, fine = TextReader(TableFiles(NAMES, train=path), None, "skip", tmp_path).rows("train")
     first = before.count(b"\n")
     assert good == Row(("good", "x"), f"{path}:{first}")
     assert isinstance(bad, BadRow) and bad.where == f"{path}:{first + 1}"

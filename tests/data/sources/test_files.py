@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from attendo.data.reading import TextReader
 from attendo.data.sources import BadRow, ParallelFiles, Row, TableFiles
 
 NAMES = {"text": "text", "label": "label"}
@@ -23,7 +24,7 @@ def written(path: Path, content: str | bytes) -> Path:
 
 
 def read(path: Path, columns: dict[str, str] | dict[str, int] = NAMES) -> list[Row]:
-    return good(TableFiles(columns, train=path).rows("train"))
+    return good(TextReader(TableFiles(columns, train=path), None, "skip", Path("unused")).rows("train"))
 
 
 def good(rows: Iterable[Row | BadRow]) -> list[Row]:
@@ -99,6 +100,13 @@ WRONG_FILES = [
     ("a.jsonl", '{"text": "a", "Label": 1}\n', r'a\.jsonl:1: no column "label"; .* Did you mean "Label"'),
     ("a.jsonl", '{"text": "a", "label": null}\n', r"a\.jsonl:1: the label is nothing"),
     ("a.jsonl", '{"text": ["a"], "label": 1}\n', r"a\.jsonl:1: the text is list"),
+    (
+        "a.jsonl",
+        '{"text": "a", "label": ["b"]}\n',
+        r"a\.jsonl:1: the label is a list of 1; expected text, .*sep",
+    ),
+    ("a.jsonl", '{"text": "a", "label": ["b", null]}\n', r"a\.jsonl:1: the label is nothing; expected text"),
+    ("a.jsonl", '{"text": "a", "label": [["b"]]}\n', r"a\.jsonl:1: the label is list \['b'\]; expected text"),
     ("a.jsonl", '{"text": "\\ud83d", "label": 1}\n', r"a\.jsonl:1: the text has half a surrogate"),
     ("a.jsonl", "[" * 200_000 + "\n", r"a\.jsonl:1: invalid JSON"),
     ("a.tsv.gz", "text\tlabel\none\tx\n", r"a\.tsv\.gz:1: the compressed file is damaged"),
@@ -148,7 +156,10 @@ def test_check_reads_only_the_beginning(tmp_path: Path) -> None:
     ("columns", "message"),
     [
         ({"text": "a", "labels": "b"}, 'found the roles "text", "labels", .* Did you mean "label"'),
-        ({"text": "a", "target": "b"}, 'expected "text" and "label", or "source" and "target"'),
+        (
+            {"text": "a", "target": "b"},
+            'expected "text" and "label" .and "text_b" for pairs of texts., or "source"',
+        ),
         ({"text": "a", "label": 1}, "expected all names or all positions"),
         ({"text": "a", "label": "a"}, "each once"),
         ({"text": 0, "label": -1}, "positions count from 0"),

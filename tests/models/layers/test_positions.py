@@ -38,5 +38,5 @@ def test_learned_positions_are_on_the_scale_of_embeddings_and_limited():
     positions = LearnedPositions(64, 100)
     assert positions(100).std().item() == pytest.approx(1, abs=0.05)
     torch.testing.assert_close(positions(3, first=97), positions(100)[97:])
-    with pytest.raises(ValueError, match=r"101 tokens exceeds model.max_positions=100"):
+    with pytest.raises(ValueError, match=r"101 tokens exceeds max_positions=100"):
         positions(2, first=99)

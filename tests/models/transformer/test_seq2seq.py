@@ -220,5 +220,5 @@ def test_wrong_choices_are_explained(build):
         check_choice("model.positions", "learnt", ("sinusoidal", "learned"))
     model = build(positions="learned", max_positions=5)
     source, is_padding = sentences([6, 3])
-    with pytest.raises(ValueError, match=r"6 tokens exceeds model.max_positions=5"):
+    with pytest.raises(ValueError, match=r"6 tokens exceeds max_positions=5"):
         model.encode(source, is_padding)

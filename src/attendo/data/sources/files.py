@@ -14,7 +14,8 @@ class TableFiles:
 
     Args:
         columns: role -> column name (a dot path for nested JSON and Parquet columns), or for files
-            without a header role -> 0-based position. Roles: text and label, or source and target.
+            without a header role -> 0-based position. Roles: text and label, with text_b for pairs of texts
+            (None: no such column), or source and target.
         train, validation, test: a path or a list of paths, read one after the other.
 
     Raises:
@@ -23,13 +24,13 @@ class TableFiles:
 
     def __init__(
         self,
-        columns: Mapping[str, str | int],
+        columns: Mapping[str, str | int | None],
         train: Paths,
         validation: Paths | None = None,
         test: Paths | None = None,
     ) -> None:
         self.roles = ordered_roles(columns)
-        self.columns = [columns[role] for role in self.roles]
+        self.columns = [column for role in self.roles if (column := columns[role]) is not None]
         if len({type(column) for column in self.columns}) > 1 or len(set(self.columns)) < len(self.columns):
             raise ValueError(
                 f"columns: found {dict(columns)}; expected all names or all positions, each once"

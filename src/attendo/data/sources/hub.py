@@ -37,8 +37,8 @@ class HubDataset:
 
     Args:
         path: name on the hub ("stanfordnlp/imdb") or folder.
-        columns: role -> column name or dot path ("translation.de"). Roles: text and label, or source and
-            target.
+        columns: role -> column name or dot path ("translation.de"). Roles: text and label, with text_b for
+            pairs of texts (None: no such column), or source and target.
         splits: "train", "validation", "test" -> the dataset's own split, or a slice of one
             ("train[90%:]"), or None.
         name: configuration of a dataset that has several.
@@ -51,14 +51,14 @@ class HubDataset:
     def __init__(
         self,
         path: str,
-        columns: Mapping[str, str],
+        columns: Mapping[str, str | None],
         splits: Mapping[str, str | None],
         name: str | None = None,
         revision: str | None = None,
     ) -> None:
         self.path, self.name, self.revision = path, name, revision
         self.roles = ordered_roles(columns)
-        self.columns = [columns[role] for role in self.roles]
+        self.columns = [column for role in self.roles if (column := columns[role]) is not None]
         for split in splits:
             if split not in SPLITS:
                 hint = did_you_mean(split, SPLITS)
@@ -187,7 +187,7 @@ class HubDataset:
 
 
 def _label_names(features: "Features", column: str) -> list[str] | None:
-    """Return the names of the classes when the column is a ClassLabel."""
+    """Return the names of the classes when the column is a ClassLabel, or has lists of them."""
     from datasets import ClassLabel
 
     feature: object = features.get(column)
@@ -195,10 +195,14 @@ def _label_names(features: "Features", column: str) -> list[str] | None:
         feature = features
         for key in column.split("."):
             feature = feature.get(key) if isinstance(feature, Mapping) else None
+    if not isinstance(feature, Mapping):
+        feature = getattr(feature, "feature", feature)  # of the elements of a list
     return list(feature.names) if isinstance(feature, ClassLabel) else None
 
 
 def _named(value: object, names: list[str] | None) -> object:
+    if isinstance(value, list):
+        return [_named(element, names) for element in value]
     if names is None or not isinstance(value, int):
         return value
     if not 0 <= value < len(names):

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from attendo.suggestions import did_you_mean
 
 SPLITS = ("train", "validation", "test")
-ROLES = (("text", "label"), ("source", "target"))
+ROLES = (("text", "label"), ("text", "text_b", "label"), ("source", "target"))
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,14 @@ class Row:
     """One example as text.
 
     Args:
-        fields: stripped and never empty, in the order of the source's ``roles``.
+        fields: stripped, in the order of the source's ``roles``; none is empty but a label.
         where: place of the row for error messages, such as ``train.tsv:17``.
+        labels: where the source has a list of labels in place of a text; the label's field is then empty.
     """
 
     fields: tuple[str, ...]
     where: str
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,19 +82,20 @@ def digest(*parts: str) -> str:
 
 
 def ordered_roles(columns: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the roles that ``columns`` names, in the order every row has them.
+    """Return the roles that ``columns`` names, in the order every row has them; None names no column.
 
     Raises:
-        ValueError: unless they are exactly "text" and "label", or "source" and "target".
+        ValueError: unless they are exactly one of ``ROLES``.
     """
+    named = {role for role, column in columns.items() if column is not None}
     for roles in ROLES:
-        if set(columns) == set(roles):
+        if named == set(roles):
             return roles
-    known = [role for roles in ROLES for role in roles]
+    known = sorted({role for roles in ROLES for role in roles})
     hint = "".join(did_you_mean(name, known) for name in columns if name not in known)
     raise ValueError(
-        f"columns: found the roles {quoted(columns)}, "
-        f'expected "text" and "label", or "source" and "target".{hint}'
+        f"columns: found the roles {quoted(name for name in columns if name in named)}, expected "
+        f'"text" and "label" (and "text_b" for pairs of texts), or "source" and "target".{hint}'
     )
 
 
@@ -100,12 +103,19 @@ def row_or_bad(values: Sequence[object], roles: Sequence[str], where: str) -> Ro
     """Build a row, or say what is wrong with it.
 
     Numbers and booleans become JSON's text for them, white space at both ends goes. Wrong is a value that is
-    missing, empty, or neither text nor number nor boolean.
+    missing, empty, or neither text nor number nor boolean. Only a label may be empty, or a list of such
+    values: whether a row may have no label, or several, is not the source's to know.
     """
+    fields: list[str] = []
+    labels: tuple[str, ...] | None = None
     try:
-        return Row(tuple(_field(value, role) for value, role in zip(values, roles, strict=True)), where)
+        for value, role in zip(values, roles, strict=True):
+            if role == "label" and isinstance(value, list):
+                labels, value = tuple(_field(label, role) for label in value), ""
+            fields.append(_field(value, role))
     except ValueError as error:
         return BadRow(where, str(error))
+    return Row(tuple(fields), where, labels)
 
 
 def _field(value: object, role: str) -> str:
@@ -116,7 +126,7 @@ def _field(value: object, role: str) -> str:
     else:
         found = "nothing" if value is None else f"{type(value).__name__} {shortened(str(value))}"
         raise ValueError(f"the {role} is {found}; expected text, a number or a boolean")
-    if not text:
+    if not text and role != "label":
         raise ValueError(f"the {role} is empty; expected something other than white space")
     try:
         text.encode()

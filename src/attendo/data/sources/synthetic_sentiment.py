@@ -106,16 +106,28 @@ class SyntheticSentiment:
     that decide nothing, or none. Labels are balanced, 8 to 40 words and punctuation marks make a review,
     and no text stands in two splits.
 
+    Without distractors and negation, every opinion word speaks for the label: a bag of words can decide.
+
     Args:
         train, validation, test: number of examples.
         seed: decides every example.
+        distractors: whether there are opinions that decide nothing.
+        negation: whether opinions are negated.
     """
 
     roles: tuple[str, ...] = ("text", "label")
 
-    def __init__(self, train: int, validation: int, test: int, seed: int) -> None:
+    def __init__(
+        self,
+        train: int,
+        validation: int,
+        test: int,
+        seed: int,
+        distractors: bool = True,
+        negation: bool = True,
+    ) -> None:
         self.sizes = {"train": train, "validation": validation, "test": test}
-        self.seed = seed
+        self.seed, self.distractors, self.negation = seed, distractors, negation
 
     def check(self, split: str) -> None:
         """Check the sizes."""
@@ -140,26 +152,26 @@ class SyntheticSentiment:
         labels = [LABELS[index % 2] for index in range(self.sizes[split])]
         generator.shuffle(labels)
         for label in labels:
-            review = _random_review(label, generator)
+            review = self._random_review(label, generator)
             while not (SHORTEST <= len(review.text.split()) <= LONGEST and belongs(review.text, split)):
-                review = _random_review(label, generator)
+                review = self._random_review(label, generator)
             yield review
 
+    def _random_review(self, label: str, generator: random.Random) -> Review:
+        count = generator.choice((1, 1, 2))
+        clauses = [_deciding_clause(label, self.negation, generator) for _ in range(count)]
+        for template in generator.sample(DISTRACTORS, generator.choice((1, 2, 2)) if self.distractors else 0):
+            clauses.append(_clause(template, generator.choice(LABELS), generator))
+        for template in generator.sample(NEUTRAL, generator.choice((0, 1, 2))):
+            clauses.append(_clause(template, label, generator))
+        generator.shuffle(clauses)
+        words = _sentences(clauses, generator)
+        evidence = tuple(index for index, (_, is_evidence) in enumerate(words) if is_evidence)
+        return Review(" ".join(word for word, _ in words), label, evidence)
 
-def _random_review(label: str, generator: random.Random) -> Review:
-    clauses = [_deciding_clause(label, generator) for _ in range(generator.choice((1, 1, 2)))]
-    for template in generator.sample(DISTRACTORS, generator.choice((1, 2, 2))):
-        clauses.append(_clause(template, generator.choice(LABELS), generator))
-    for template in generator.sample(NEUTRAL, generator.choice((0, 1, 2))):
-        clauses.append(_clause(template, label, generator))
-    generator.shuffle(clauses)
-    words = _sentences(clauses, generator)
-    evidence = tuple(index for index, (_, is_evidence) in enumerate(words) if is_evidence)
-    return Review(" ".join(word for word, _ in words), label, evidence)
 
-
-def _deciding_clause(label: str, generator: random.Random) -> list[Word]:
-    if generator.random() < 0.5:
+def _deciding_clause(label: str, negation: bool, generator: random.Random) -> list[Word]:
+    if not negation or generator.random() < 0.5:
         return _clause(generator.choice(AFFIRMED), label, generator)
     opposite = LABELS[1 - LABELS.index(label)]
     return _clause(generator.choice(NEGATED), opposite, generator)

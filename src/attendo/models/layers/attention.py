@@ -1,8 +1,24 @@
 """Attention that turns a sentence of any length into a fixed number of vectors."""
 
-import torch
+from typing import NamedTuple
+
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+
+class Pooled(NamedTuple):
+    """A sentence's vectors, and the weights of its tokens in them."""
+
+    vectors: Float[Tensor, "batch hop feature"]  # in the states' dtype
+    weights: Float[Tensor, "batch hop time"]  # sum to 1 over real tokens, 0 at padding; fp32 or wider
+
+
+def weighted(
+    states: Float[Tensor, "batch time feature"],
+    weights: Float[Tensor, "batch hop time"],
+) -> Float[Tensor, "batch hop feature"]:
+    """Weighted sums of the states, M = A H (Lin et al. 2017, eq. 7)."""
+    return weights.to(states.dtype) @ states
 
 
 class StructuredSelfAttention(nn.Module):
@@ -12,12 +28,13 @@ class StructuredSelfAttention(nn.Module):
         input_size: features per state (2u for a bidirectional encoder).
         attention_size: width d_a of the hidden layer.
         hops: number r of attention distributions.
+        weighting: makes weights of scores, in the place of the paper's softmax.
 
     Raises:
         ValueError: a size is not positive.
     """
 
-    def __init__(self, input_size: int, attention_size: int, hops: int) -> None:
+    def __init__(self, input_size: int, attention_size: int, hops: int, weighting: nn.Module) -> None:
         super().__init__()
         for name, size in [("input_size", input_size), ("attention_size", attention_size), ("hops", hops)]:
             if size < 1:
@@ -25,16 +42,13 @@ class StructuredSelfAttention(nn.Module):
         self.hops = hops
         self.first = nn.Linear(input_size, attention_size, bias=False)
         self.second = nn.Linear(attention_size, hops, bias=False)
+        self.weighting = weighting
 
     def forward(
         self,
         states: Float[Tensor, "batch time feature"],
         is_padding: Bool[Tensor, "batch time"],
-    ) -> Float[Tensor, "batch hop time"]:
-        """Return weights that sum to 1 over the real tokens and are 0 at padding."""
-        scores: Tensor = self.second(self.first(states).tanh()).mT  # batch hop time
-        # A finite floor, then zeros: after -inf a sentence of padding alone would pass through NaN.
-        scores = scores.masked_fill(is_padding[:, None], torch.finfo(scores.dtype).min)
-        # In half precision a long sentence's weights would not sum to 1.
-        weights: Tensor = scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32))
-        return weights.masked_fill(is_padding[:, None], 0.0)
+    ) -> Pooled:
+        scores = self.second(self.first(states).tanh()).mT  # batch hop time
+        weights = self.weighting(scores, is_padding)
+        return Pooled(weighted(states, weights), weights)

@@ -72,7 +72,7 @@ class LearnedPositions(nn.Module):
         max_positions, width = self.weight.shape
         if first + count > max_positions:
             raise ValueError(
-                f"an input of {first + count} tokens exceeds model.max_positions={max_positions}: "
-                "raise it, shorten the input, or use model.positions=sinusoidal, which has no limit"
+                f"an input of {first + count} tokens exceeds max_positions={max_positions}: "
+                "raise it, shorten the input, or use positions=sinusoidal, which has no limit"
             )
         return self.weight[first : first + count] * sqrt(width)

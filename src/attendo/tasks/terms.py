@@ -1,12 +1,34 @@
-"""Sums and counts that become means, over micro-batches, steps and ranks."""
+"""Terms of an objective, and sums and counts that become means over micro-batches, steps and ranks."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from pytorch_lightning.strategies import Strategy
 from torch import Tensor
 
 from attendo.losses import Loss
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the objective: weight · (its sum over the whole step) / (the step's count of its unit).
+
+    Attributes:
+        unit: a key of ``Task.counts``.
+    """
+
+    loss: Loss
+    weight: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a micro-batch says in training: terms to minimise, and further sums and counts to report."""
+
+    terms: Mapping[str, Term]
+    metrics: Mapping[str, Loss]
 
 
 class RunningSums:
