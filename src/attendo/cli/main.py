@@ -9,7 +9,6 @@ from collections.abc import Callable
 from io import TextIOWrapper
 
 import attendo
-from attendo.cli.console import discard_output
 from attendo.suggestions import did_you_mean
 
 COMMANDS = {
@@ -71,6 +70,10 @@ def main() -> None:
             raise
         flush_output(is_told=False)
     except BrokenPipeError:  # whoever reads us has seen enough, as in `attendo train --help | head`
+        from attendo.cli.console import (
+            discard_output,
+        )  # its consoles measure the terminal when it is imported
+
         discard_output()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -95,6 +98,8 @@ def flush_output(is_told: bool) -> None:
     try:
         sys.stdout.flush()
     except OSError:
+        from attendo.cli.console import discard_output
+
         discard_output()
         if not is_told:
             raise
