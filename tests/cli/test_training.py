@@ -92,6 +92,10 @@ def test_the_parameters_are_counted() -> None:
     (["trainer.precision=64-true"], "trainer.precision=64-true: expected 32-true"),
     (["regularization.label_smoothing=1.5"], "regularization.label_smoothing=1.5: expected"),
     (["model=transformer", "model.positions=learned", "data.max_length=1024"], "model.max_positions=1024"),
+    (["model/encoder=transformer", "model.encoder.positions=learned", "data.max_length=1025"],
+     "model.encoder.max_positions=1024"),
+    (["model/encoder=transformer", "model.encoder.positions=learned", "data.max_length=null"],
+     "data.max_length=None"),
 ])  # fmt: skip
 def test_what_cannot_work_is_refused_before_data_is_read(words: list[str], message: str) -> None:
     ended = attendo("train", *words)

@@ -140,7 +140,7 @@ def test_the_temperature_is_fitted_on_validation_and_lies_in_the_model(texts: Pr
         assert list(said[row].values()) == pytest.approx(probabilities.tolist(), abs=1e-6)
 
 
-def test_a_label_of_all_rows_is_learned_under_balanced_weights() -> None:
+def test_a_label_of_all_rows_keeps_a_weight_under_balanced_weights() -> None:
     weights = factors("balanced", ["all", "half"], [10, 5], 10, True)
     assert weights is not None and weights.tolist() == pytest.approx([0.1, 1.0])
 

@@ -96,7 +96,7 @@ def transfer(
         weights: of the checkpoint: parameter → values.
 
     Raises:
-        ValueError: nothing fits.
+        ValueError: nothing fits, or the model has no rows by which to tell other labels apart.
     """
     if rows.labels_are_fixed and contents.labels != list(rows.names[LABEL]):
         raise ValueError(

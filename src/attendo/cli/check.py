@@ -36,11 +36,11 @@ def check(config: DictConfig) -> dict[str, Any]:
         ValueError: a missing value, an unknown key, an argument that its class does not take, or one of the
             wrong type; the message names the key and the nearest spelling.
     """
-    for key in missing(OmegaConf.to_container(config, resolve=False), ""):
+    plain = OmegaConf.to_container(config, resolve=False)
+    for key in missing(plain, ""):
         raise ValueError(f"{key} is missing: give {key}=…")
     settings = resolved(config)
     check_keys(settings, schema_of_choices(), "")
-    plain = OmegaConf.to_container(config, resolve=False)
     check_targets(settings, plain, "")
     for line in without_effect(settings, plain):
         log.warning("%s", line)

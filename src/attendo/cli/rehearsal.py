@@ -133,14 +133,16 @@ def check_vocabularies(config: Mapping[str, Any], roles: Sequence[str]) -> None:
 
 
 def check_positions(config: Mapping[str, Any]) -> None:
-    """Learned positions end somewhere: texts (and EOS) must not be longer."""
-    longest, places = config["data"]["max_length"], config["model"].get("max_positions")
-    if config["model"].get("positions") == "learned" and (longest is None or longest + 1 > places):
-        raise ValueError(
-            f"model.positions=learned has room for model.max_positions={places} tokens, but texts may have "
-            f"data.max_length={longest} and EOS: raise the one, lower the other, or use "
-            "model.positions=sinusoidal"
-        )
+    """Learned positions end somewhere: texts (and EOS, where a model translates) must not be longer."""
+    model, longest = config["model"], config["data"]["max_length"]
+    for key, part, end in (("model", model, 1), ("model.encoder", model.get("encoder", {}), 0)):
+        places = part.get("max_positions")
+        if part.get("positions") == "learned" and (longest is None or longest + end > places):
+            raise ValueError(
+                f"{key}.positions=learned has room for {key}.max_positions={places} tokens, but texts may "
+                f"have data.max_length={longest}{' and EOS' * end}: raise the one, lower the other, or use "
+                f"{key}.positions=sinusoidal"
+            )
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:

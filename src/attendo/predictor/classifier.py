@@ -99,7 +99,7 @@ class Classifier:
         self.reader = self.readers[0]
         self.labels = trained.contents.labels
         config = trained.contents.config
-        self.is_multilabel = config["model"].get("head") == "multilabel"  # older checkpoints do not say
+        self.is_multilabel = config["model"].get("head") == "multilabel"  # models of one's own need not say
         self.separator = config["data"]["label_separator"] if self.is_multilabel else ""
 
     @overload

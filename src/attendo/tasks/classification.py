@@ -20,6 +20,7 @@ from attendo.metrics import (
     multilabel_scores,
     per_class,
 )
+from attendo.models.layers.choice import check_choice
 from attendo.models.self_attentive import ClassifierOutput
 from attendo.suggestions import did_you_mean
 from attendo.tasks.optimization import Optimization
@@ -82,11 +83,7 @@ class TextClassificationTask(Task):
             )
         if attention_penalty < 0:
             raise ValueError(f"regularization.attention_penalty={attention_penalty}: expected 0 or more")
-        if penalty_form not in get_args(PenaltyForm):
-            forms = get_args(PenaltyForm)
-            hint = did_you_mean(penalty_form, forms)
-            found = f"regularization.penalty_form={penalty_form}"
-            raise ValueError(f"{found}: expected {' or '.join(forms)}.{hint}")
+        check_choice("regularization.penalty_form", penalty_form, get_args(PenaltyForm))
         self.labels, self.is_multilabel, self.label_smoothing = list(labels), is_multilabel, label_smoothing
         self.penalty_weight, self.penalty_is_squared = attention_penalty, penalty_form == "squared"
         self.fits_temperature = fit_temperature
@@ -172,10 +169,8 @@ class TextClassificationTask(Task):
 
     def logits_and_labels(self, records: Sequence[Record]) -> tuple[Float[Tensor, "item label"], Tensor]:
         """Logits and labels of evaluated rows."""
-        labels = torch.tensor([record["label"] for record in records])
-        return torch.tensor(
-            [record["logits"] for record in records]
-        ), labels.bool() if self.is_multilabel else labels
+        logits, labels = (torch.tensor([record[key] for record in records]) for key in ("logits", "label"))
+        return logits, labels.bool() if self.is_multilabel else labels
 
     def scores(self, records: Sequence[Record]) -> dict[str, float]:
         logits, labels = self.logits_and_labels(records)

@@ -11,6 +11,7 @@ from attendo.models.layers.attention import Pooled, weighted
 from attendo.models.layers.choice import check_choice
 from attendo.models.layers.linear import xavier_linear
 from attendo.models.layers.multi_head_attention import PROJECTION_GAIN, check_heads, split_heads
+from attendo.models.layers.weighting import softmax_where
 
 Part = Literal["vectors", "difference", "product"]
 Role = Literal["text", "text_b"]
@@ -121,10 +122,6 @@ class PairCrossAttention(nn.Module):
         (queries,) = split_heads(self.query(asking.states), 1, self.heads)
         keys, values = split_heads(self.project(answering.states), 2, self.heads)
         scores = queries @ keys.mT * queries.shape[-1] ** -0.5  # batch head query time
-        is_padding = answering.is_padding[:, None, None]
-        # A finite floor, then zeros: after -inf a text of padding alone would pass through NaN.
-        scores = scores.masked_fill(is_padding, torch.finfo(scores.dtype).min)
-        exact = torch.promote_types(scores.dtype, torch.float32)
-        weights = scores.softmax(dim=-1, dtype=exact).masked_fill(is_padding, 0.0)
+        weights = softmax_where(~answering.is_padding[:, None], scores.flatten(1, 2)).view_as(scores)
         found = (weights.to(values.dtype) @ values).transpose(1, 2).flatten(2)
         return weights, self.output(found)
