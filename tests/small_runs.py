@@ -15,6 +15,7 @@ from attendo.cli.building import training_rows
 from attendo.data import BatchSizes, LengthPolicy, Preparation, SplitPolicy, TextDataModule
 from attendo.data.preparation import PreparedData
 from attendo.data.sources import Row, Source
+from attendo.metrics import Bleu, ExactMatch
 from attendo.models import SelfAttentiveClassifier, TransformerDecoder, TransformerEncoder, TransformerSeq2Seq
 from attendo.models.encoders import LSTMEncoder
 from attendo.models.layers.attention import StructuredSelfAttention
@@ -22,7 +23,6 @@ from attendo.models.layers.weighting import Softmax
 from attendo.models.self_attentive import Dropouts
 from attendo.optim import constant
 from attendo.tasks import (
-    BleuSettings,
     GreedyDecoding,
     Optimization,
     Seq2SeqTask,
@@ -209,8 +209,24 @@ def small_task(
     how = how or optimization()
     if data.labels:
         return classification_task(model, how, data, label_smoothing=smoothing, attention_penalty=penalty)
-    bleu = BleuSettings(tokenize="none", lowercase=False)
-    return Seq2SeqTask(model, how, data.tokenizers["target"], GreedyDecoding(1.0, 3), smoothing, bleu)
+    return seq2seq_task(model, how, data, label_smoothing=smoothing)
+
+
+def seq2seq_task(
+    model: nn.Module, how: Optimization | None, data: PreparedData, **changed: Any
+) -> Seq2SeqTask:
+    """Greedy decoding, BLEU and exact match, unless something is changed."""
+    settings: dict[str, Any] = {
+        "decoding": GreedyDecoding(1.0, 3),
+        "validation_decoding": GreedyDecoding(1.0, 3),
+        "validation_share": 1.0,
+        "metrics": {"bleu": Bleu(tokenize="none", lowercase=False), "exact_match": ExactMatch()},
+        "scheduled_sampling": None,
+        "label_smoothing": 0.0,
+        "coverage": 0.0,
+        "r_drop": 0.0,
+    }
+    return Seq2SeqTask(model, how, data.tokenizers["target"], **{**settings, **changed})
 
 
 # ------------------------------------------------------------------------------------------------------- runs

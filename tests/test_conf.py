@@ -23,21 +23,30 @@ DATES = (*TRANSFORMER, "data.source.train=512")  # enough for subwords
 
 FILES = sorted(file.relative_to(CONF).with_suffix("") for file in Path(CONF).glob("*/**/*.yaml"))
 OPTIONS = [(str(file.parent), file.name) for file in FILES if not file.name.startswith("_")]
-NOT_HERE = {("trainer", "gpu"), ("trainer", "mps")}  # need hardware
+NOT_HERE = {("trainer", "gpu"), ("trainer", "mps"), ("tokenizer", "from_run")}  # need hardware, or a run
 ELSEWHERE = {
     "data",
     "experiment",
 }  # groups whose options have tests of their own, below and in test_corpora.py
 NEEDED = {  # what an option needs beside itself
-    ("decoding", "greedy"): ["model=transformer"],
     ("scheduler", "noam"): ["model=transformer"],
+    ("metrics", "summarization"): ["monitor.metric=validation/rougeL"],
+    ("metrics", "transduction"): ["monitor.metric=validation/exact_match"],
+    **{
+        ("scheduled_sampling/replacement", option): ["scheduled_sampling=linear"]
+        for group, option in OPTIONS
+        if group == "scheduled_sampling/replacement"
+    },
 }
 WITH_CLASSIFIER = {
     "tokenizer", "model/encoder", "model/attention", "model/feature_attention", "model/pair",
     "optimizer", "scheduler", "regularization", "clipping",
     "trainer", "callbacks", "logger", "debug", "model", "hydra/job_logging", "hydra/hydra_logging",
 }  # fmt: skip
-WITH_TRANSFORMER = {"tokenizer", "optimizer", "scheduler", "regularization", "clipping", "decoding"}
+WITH_TRANSFORMER = {
+    "tokenizer", "model/copy", "model/decoder", "optimizer", "scheduler", "regularization", "clipping",
+    "decoding", "metrics", "scheduled_sampling", "scheduled_sampling/replacement",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +67,24 @@ def test_options_that_cannot_be_trained_here_compose_and_pass_the_check(group: s
     assert composed("train", *words)["seed"] == 1
 
 
-@pytest.mark.parametrize("command", ["evaluate", "explain", "predict"])
+@pytest.mark.parametrize("command", ["evaluate", "explain", "predict", "score"])
 def test_what_asks_a_run_composes(command: str) -> None:
     assert composed(command, "run=somewhere")["checkpoint"] == "best"
+
+
+def test_import_composes() -> None:
+    assert composed("import", "marian=somewhere")["output"] is None
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "decoding"])
+def test_a_run_may_be_asked_to_decode_in_every_way(command: str, option: str) -> None:
+    assert composed(command, "run=somewhere", f"decoding={option}")["decoding"]["length_factor"] is not None
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "metrics"])
+def test_a_run_may_be_scored_by_all_metrics(option: str) -> None:
+    assert composed("evaluate", "run=somewhere", f"metrics={option}")["metrics"]
 
 
 def test_inspect_takes_the_words_of_train() -> None:
@@ -105,7 +129,8 @@ def trainings() -> Iterator[object]:
         if group in WITH_TRANSFORMER:
             data = DATES if group == "tokenizer" else TRANSFORMER
             size = ("tokenizer.vocabulary_size=90",) if option in ("bpe", "unigram") else ()
-            yield pytest.param((*data, f"{group}={option}", *size), id=f"transformer, {group}={option}")
+            words = (*data, *NEEDED.get((group, option), []), f"{group}={option}", *size)
+            yield pytest.param(words, id=f"transformer, {group}={option}")
         assert group in WITH_CLASSIFIER | WITH_TRANSFORMER, f"say how {group}={option} is to be trained"
 
 
@@ -128,7 +153,7 @@ def test_every_option_trains_a_batch(words: tuple[str, ...]) -> None:
     assert (folder / "csv" / "metrics.csv").is_file() == bool({"logger=csv", "logger=both"} & set(words))
 
 
-@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "tokenizer"])
+@pytest.mark.parametrize("option", [o for group, o in OPTIONS if group == "tokenizer" and o != "from_run"])
 def test_every_tokenizer_can_be_the_targets_own(option: str) -> None:
     size = ("target_tokenizer.vocabulary_size=40",) if option in ("bpe", "unigram") else ()
     words = (f"tokenizer@target_tokenizer={option}", "model.tied_embeddings=decoder", *size)
@@ -218,6 +243,7 @@ RECIPES = {
     "mr": (*SMALL_CLASSIFIER, "data.folds=2"),
     "sst2_glove": (SMALL_CLASSIFIER[0], SMALL_CLASSIFIER[2]),
     "dates": (*SMALL_DATA, *SMALL_TRANSFORMER[1:]),
+    "dates_copy": (*SMALL_DATA, *SMALL_TRANSFORMER[1:], "tokenizer.minimum_count=2"),
     "multi30k": (*SMALL_TRANSFORMER[1:], "tokenizer.vocabulary_size=60"),
 }
 

@@ -10,7 +10,6 @@ import torch
 
 from attendo.data.preparation import PreparedData
 from attendo.optim import ClipNorm, linear
-from attendo.tasks import BleuSettings, GreedyDecoding, Seq2SeqTask
 from small_runs import (
     SPLITS,
     Rows,
@@ -21,6 +20,7 @@ from small_runs import (
     optimization,
     prepared,
     prepared_texts,
+    seq2seq_task,
     small_trainer,
     transformer,
 )
@@ -53,14 +53,7 @@ def digit_pairs(cache: Path, rewrite: Callable[[list[str]], list[str]], shuffled
 def rewriting_score(data: PreparedData) -> float:
     """Exact match on the test split after a short training."""
     torch.manual_seed(1)
-    task = Seq2SeqTask(
-        transformer(data, width=32),
-        HOW(monitor="validation/bleu"),
-        data.tokenizers["target"],
-        GreedyDecoding(1.0, 3),
-        label_smoothing=0.0,
-        bleu=BleuSettings(tokenize="none", lowercase=False),
-    )
+    task = seq2seq_task(transformer(data, width=32), HOW(monitor="validation/bleu"), data)
     trainer = small_trainer(max_epochs=9, limit_val_batches=0, log_every_n_steps=50)
     module = module_of(data, batch_sizes(64, 2000))
     trainer.fit(task, datamodule=module)

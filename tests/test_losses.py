@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from attendo.losses import attention_penalty, hop_overlap, smoothed_bce, smoothed_nll
+from attendo.losses import attention_penalty, coverage, hop_overlap, smoothed_bce, smoothed_nll, symmetric_kl
 
 EXACT = {"rtol": 0, "atol": 1e-12}
 
@@ -62,6 +62,22 @@ def test_half_precision_is_summed_in_float32():
     loss = smoothed_nll(log_probs, torch.zeros(10_000, dtype=torch.long), torch.ones(10_000), 0.1)
     expected = -10_000 * log_probs[0, 0].double()
     torch.testing.assert_close(loss.sum.double(), expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_smoothing_is_for_the_first_classes_only(smoothing):
+    log_probs, _, weight = some_items()
+    log_probs = log_probs.index_put(
+        (torch.tensor([0, 1]), torch.tensor([4, 4])), torch.tensor(-torch.inf).double()
+    )
+    targets = torch.tensor([0, 1, 4, 3, 4, 3, 2])  # 3 and 4 are beyond the base vocabulary
+    smooth = np.zeros((7, 5))
+    smooth[:, :3] = smoothing / 3
+    smooth[np.arange(7), targets] += 1 - smoothing
+    terms = smooth * np.where(smooth > 0, log_probs.numpy(), 0.0)
+    loss = smoothed_nll(log_probs, targets, weight, smoothing, classes=3)
+    np.testing.assert_allclose(loss.sum.item(), -terms.sum(axis=1) @ weight.numpy(), rtol=1e-13)
+    assert loss.count == weight.sum()
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.5])
@@ -212,3 +228,89 @@ def test_autocast_does_not_round_what_is_said_of_hops(term):
         found = term(attention, torch.ones(2)).sum
         assert (attention @ attention.mT).dtype == torch.bfloat16  # what would be rounded
     torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=0)
+
+
+# --------------------------------------------------------------------------------------------------- coverage
+def some_attention():
+    torch.manual_seed(0)
+    attention = (3 * torch.randn(3, 5, 4, dtype=torch.float64)).softmax(dim=-1)
+    is_real = torch.arange(5) < torch.tensor([5, 2, 0])[:, None]
+    return attention, is_real, torch.tensor([1.0, 0.5, 2.0], dtype=torch.float64)
+
+
+def test_coverage_is_the_formula_of_the_paper_token_by_token():
+    attention, is_real, weight = some_attention()
+    expected = count = 0.0
+    for row, length in enumerate(is_real.sum(dim=1).tolist()):
+        covered = np.zeros(4)
+        for now in attention[row, :length].numpy():
+            expected += weight[row].item() * np.minimum(now, covered).sum()
+            count += weight[row].item()
+            covered = covered + now
+    loss = coverage(attention, is_real, weight)
+    np.testing.assert_allclose(loss.sum.item(), expected, rtol=1e-13)
+    assert loss.count == count == 6
+    attention.requires_grad_()
+    assert torch.autograd.gradcheck(lambda a: coverage(a, is_real, weight).sum, attention)
+
+
+def test_coverage_costs_nothing_where_every_token_looks_elsewhere_and_one_a_token_where_all_look_alike():
+    real, one = torch.ones(1, 4, dtype=torch.bool), torch.ones(1)
+    assert coverage(torch.eye(4)[None], real, one).sum == 0
+    assert coverage(torch.eye(4)[:1].expand(1, 4, 4), real, one).sum == 3  # not at the first token
+    assert coverage(torch.zeros(1, 0, 4), real[:, :0], one) == (0, 0)
+
+
+def test_coverage_does_not_see_padding_nor_sentences_of_weight_zero():
+    attention, is_real, weight = some_attention()
+    weight[0] = 0.0
+    spoiled = attention.masked_fill(~(is_real & (weight > 0)[:, None])[..., None], torch.nan)
+    assert coverage(spoiled, is_real, weight) == coverage(attention, is_real, weight)
+    assert coverage(attention.bfloat16(), is_real, weight.float()).sum.dtype == torch.float32
+
+
+# ----------------------------------------------------------------------------------------------------- R-Drop
+def some_pairs():
+    torch.manual_seed(0)
+    log_p, log_q = (2 * torch.randn(2, 7, 5, dtype=torch.float64)).log_softmax(dim=-1)
+    return log_p, log_q, torch.tensor([1.0, 0.5, 0.0, 2.0, 1.0, 0.0, 0.25], dtype=torch.float64)
+
+
+def test_symmetric_kl_is_the_mean_of_both_divergences_of_torch_and_of_numpy():
+    log_p, log_q, weight = some_pairs()
+    there, back = (
+        functional.kl_div(b, a, reduction="none", log_target=True).sum(dim=1)
+        for a, b in [(log_p, log_q), (log_q, log_p)]
+    )
+    loss = symmetric_kl(log_p, log_q, weight)
+    torch.testing.assert_close(loss.sum, ((there + back) / 2 * weight).sum(), **EXACT)
+    assert loss.count == weight.sum()
+    p, q = log_p.exp().numpy(), log_q.exp().numpy()
+    each = 0.5 * (p * np.log(p / q)).sum(axis=1) + 0.5 * (q * np.log(q / p)).sum(axis=1)
+    np.testing.assert_allclose(loss.sum.item(), each @ weight.numpy(), rtol=1e-13)
+    assert symmetric_kl(log_p, log_p, weight).sum == 0
+
+
+def test_both_passes_of_r_drop_get_gradients():
+    log_p, log_q, weight = some_pairs()
+    arguments = (log_p.requires_grad_(), log_q.requires_grad_())
+    assert torch.autograd.gradcheck(lambda p, q: symmetric_kl(p, q, weight).sum, arguments)
+    symmetric_kl(*arguments, weight).sum.backward()
+    assert all(a.grad[weight > 0].abs().sum() > 0 and (a.grad[weight == 0] == 0).all() for a in arguments)
+
+
+def test_a_class_that_is_impossible_in_both_passes_adds_nothing_nor_do_items_of_weight_zero():
+    log_p, log_q, weight = some_pairs()
+    nothing = torch.full((7, 1), -torch.inf, dtype=torch.float64)
+    wide = [torch.cat([a, nothing], dim=1) for a in (log_p, log_q)]
+    wide[0][2] = torch.nan  # of weight 0
+    wide[1][5] = -torch.inf  # of weight 0: one-sided
+    wide = [a.requires_grad_() for a in wide]
+    loss = symmetric_kl(*wide, weight)
+    torch.testing.assert_close(loss.sum, symmetric_kl(log_p, log_q, weight).sum, **EXACT)
+    loss.sum.backward()
+    kept = [a.grad[weight > 0] for a in wide]
+    assert all(gradient.isfinite().all() for gradient in kept)
+    assert (wide[1].grad[5] == 0).all()
+    half = symmetric_kl(log_p.bfloat16(), log_q.bfloat16(), weight.float())
+    assert half.sum.dtype == torch.float32

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,20 +20,23 @@ def smoothed_nll(
     targets: Int[Tensor, " item"],
     weight: Float[Tensor, " item"],
     smoothing: float,
+    classes: int | None = None,
 ) -> Loss:
     """Negative log-likelihood of targets smoothed to (1 - ε) · one-hot + ε / V (Szegedy et al. 2016, §7).
 
     Args:
         log_probs: natural logarithms; every row's probabilities sum to 1.
-        targets: the right class of every item, 0 ... V - 1.
+        targets: the right class of every item, a column of log_probs.
         weight: of every item; 0 leaves it out, even at a log-probability of -inf. The count is their sum.
         smoothing: ε, the probability given to all V classes alike.
+        classes: V, where the first V columns are those that smoothing is for; None: all columns. Copying
+            adds columns of words that may be impossible.
     """
     _check_smoothing(smoothing)
     exact = torch.promote_types(log_probs.dtype, weight.dtype)  # half-precision inputs are summed in float32
     nll = -log_probs.gather(1, targets[:, None]).squeeze(1).to(exact)  # item
     if smoothing > 0.0:  # not for 0, because 0 · inf is NaN
-        nll = (1.0 - smoothing) * nll - smoothing * log_probs.mean(dim=1, dtype=exact)
+        nll = (1.0 - smoothing) * nll - smoothing * log_probs[:, :classes].mean(dim=1, dtype=exact)
     return _weighted_sum(nll, weight)
 
 
@@ -102,6 +105,47 @@ def hop_overlap(attention: Float[Tensor, "batch hop time"], weight: Float[Tensor
     distances = torch.cdist(rows, rows, p=1.0)  # batch hop hop; min(a, b) = (a + b - |a - b|) / 2
     mass = rows.sum(dim=(1, 2)) / hops  # 1, or 0 for padding alone
     return _weighted_sum(mass - distances.sum(dim=(1, 2)) / (2 * hops * (hops - 1)), weight)
+
+
+def coverage(
+    attention: Float[Tensor, "batch target source"],
+    is_real: Bool[Tensor, "batch target"],
+    weight: Float[Tensor, " batch"],
+) -> Loss:
+    """Attention to what was attended to before: Σ_i min(a_ti, c_ti) a token (See et al. 2017, eq. 12).
+
+    The coverage c_t = Σ a_t' over the tokens t' < t (eq. 10).
+
+    Args:
+        attention: a_t, over the source, at every target token.
+        is_real: which target tokens are not padding; all padding follows them.
+        weight: of every sentence; each of its real tokens has it. The count is their sum.
+    """
+    attention = attention.to(torch.promote_types(attention.dtype, weight.dtype))
+    before = functional.pad(attention.cumsum(dim=1)[:, :-1], (0, 0, 1, 0))  # batch target source
+    repeated = torch.minimum(attention, before).sum(dim=2)
+    return _weighted_sum(repeated.flatten(), (weight[:, None] * is_real).flatten())
+
+
+def symmetric_kl(
+    log_p: Float[Tensor, "item vocab"],
+    log_q: Float[Tensor, "item vocab"],
+    weight: Float[Tensor, " item"],
+) -> Loss:
+    """(KL(p‖q) + KL(q‖p)) / 2 = ½ Σ (p - q) (log p - log q) per item: R-Drop (Liang et al. 2021).
+
+    Gradients flow into both.
+
+    Args:
+        log_p: natural logarithms; every row's probabilities sum to 1.
+        log_q: the same items', from another pass. Classes that are impossible (-inf) in both add nothing.
+        weight: of every item; 0 leaves it out. The count is their sum.
+    """
+    exact = torch.promote_types(log_p.dtype, weight.dtype)
+    log_p, log_q = log_p.to(exact), log_q.to(exact)
+    is_nothing = (log_p.isneginf() & log_q.isneginf()) | (weight == 0.0)[:, None]  # -inf - -inf is NaN
+    ratio = (log_p - log_q).masked_fill(is_nothing, 0.0)
+    return _weighted_sum(((log_p.exp() - log_q.exp()) * ratio).sum(dim=1) / 2, weight)
 
 
 def _gram(attention: Float[Tensor, "batch hop time"]) -> Float[Tensor, "batch hop hop"]:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from attendo.analysis import Table
-from attendo.analysis.attention_page import SCRIPTS, attention_page, template
+from attendo.analysis.attention_page import SCRIPTS, attention_page
 from attendo.analysis.explained import Explained, Explanations, Look, record
+from attendo.analysis.script_page import template
 from explanations import HOSTILE, Reader, example, explanations, looked, weights_in
 
 ANY_TEXT = st.text(max_size=12)  # half surrogate pairs, too

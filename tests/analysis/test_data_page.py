@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from attendo.analysis import Report, as_plain, data_page, report
@@ -194,6 +194,7 @@ def test_length_bins_are_whole_few_and_cover_most_rows(series) -> None:
 
 @settings(max_examples=40)
 @given(lengths())
+@example({"train": np.array([43600, 50000])})
 def test_labels_at_the_axis_do_not_touch(series) -> None:
     (drawing,) = histogram("t", "u", series, length_bins(series)).iter("svg")
     labels = [t for t in drawing.iter("text") if t.attrib["text-anchor"] == "middle"]

@@ -13,7 +13,7 @@ import pytest
 import attendo as package
 from attendo.cli.explain_rows import evenly_spaced
 from attendo.predictor import Classifier
-from command_line import SMALL_CLASSIFIER, SMALL_DATA, SMALL_TRANSFORMER, Ended, attendo, trained
+from command_line import SMALL_CLASSIFIER, Ended, attendo, trained
 from explanations import Reader, weights_in
 from mistakes import assert_is_one_message
 from small_corpora import TEXTS, write_table
@@ -26,7 +26,7 @@ PAIRED = [(text, f"film {number}", label) for number, (text, label) in enumerate
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Classifiers that were trained on files of texts, of pairs, of several labels; and a translator."""
+    """Classifiers that were trained on files of texts, of pairs, of several labels."""
     folder = tmp_path_factory.mktemp("runs")
     files = {
         "texts": write_table(folder / "texts.tsv", ("text", "label"), TEXTS),
@@ -53,7 +53,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         }
         untested = ("data=labelled_texts", f"data.train={files['texts']}", *SMALL_CLASSIFIER)
         found["untested"] = trained(*untested).folder.resolve()
-        found["translator"] = trained(*SMALL_DATA, *SMALL_TRANSFORMER).folder.resolve()
     return found
 
 
@@ -242,11 +241,6 @@ def test_mistakes_are_found_before_the_model_is_loaded(
     ("run", "words", "expected"),
     [
         (
-            "translator",
-            "input=new.txt",
-            "is a translator; attendo explain shows the attention of classifiers",
-        ),
-        (
             "texts",
             "input=wrong.tsv",
             "wrong.tsv:3: label 'ops' does not occur in training (classes: neg, pos)",
@@ -257,6 +251,8 @@ def test_mistakes_are_found_before_the_model_is_loaded(
         ("pairs", "input=new.txt", "new.txt:1: found no tab; expected a pair of texts"),
         ("pairs", "input=wrong.tsv column=text", "expected two, column=[FIRST,SECOND]"),
         ("texts", "input=bytes.txt", "bytes.txt:2"),
+        ("texts", "targets=own", "is a classifier, which has no use for it"),
+        ("texts", "alignment.head=1", "alignment.head=1"),
     ],
 )
 def test_mistakes_in_an_input_are_found_before_anything_is_written(

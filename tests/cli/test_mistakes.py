@@ -48,14 +48,14 @@ WORDS = {
     "threads=two": "threads=two: expected a number of CPU threads, or null",
     "data.unicode=NFX": "data.unicode='NFX': expected",
     "data.too_long=trunkate": "data.too_long='trunkate': expected truncate or drop or error. Did you mean",
-    "model=transformer model.positions=sine": "model.positions='sine': expected sinusoidal or learned.",
+    "model=transformer model.positions=sine": "model.positions='sine': expected sinusoidal or",
     # classes
     "optimizer._target_=torch.optim.SGD": "optimizer.betas: torch.optim.SGD takes no such argument.",
     "model.encoder._target_=attendo.models.encoders.LSTMEncodr": 'Did you mean "LSTMEncoder"?',
     "clipping._target_=nowhere.Clip": "clipping._target_=nowhere.Clip: cannot be imported",
     "scheduler._target_=attendo.__version__": "is a str, which cannot be called",
     # numbers that make no sense
-    "model=transformer model.width=30": "model.encoder: width=30 cannot be shared equally by heads=4",
+    "model=transformer model.width=30": "width=30 cannot be shared equally by heads=4",
     "model.encoder.hidden_size=-3": "model.encoder: hidden_size must be at least 1, not -3",
     "optimizer.lr=-1": "Invalid learning rate: -1",
     "clipping.max_norm=0.0": "clipping.max_norm=0.0: expected a number above 0",
@@ -73,7 +73,7 @@ WORDS = {
     "data.folds=5": "data.folds=5 and data.fold=None: give both, or neither",
     "model=transformer tokenizer@target_tokenizer=word": "tied_embeddings=all needs one vocabulary for both",
     "tokenizer@target_tokenizer=word": "there is no target to tokenize",
-    "model=transformer task.bleu.tokenize=13b": 'BLEU has no tokenizer "13b". Did you mean "13a"?',
+    "model=transformer metrics.bleu.tokenize=13b": 'BLEU has no tokenizer "13b". Did you mean "13a"?',
     "scheduler=noam": "scheduler.width",
     # files
     "data=labelled_texts data.train=nowhere.tsv": "nowhere.tsv: no such file",
@@ -147,7 +147,7 @@ def test_commands_that_do_not_exist_are_named() -> None:
     ended = attendo("trrain")
     assert_is_one_message(
         ended,
-        "there is no command 'trrain' (train, evaluate, predict, explain, inspect). Did you mean \"train\"?",
+        "there is no command 'trrain' (train, evaluate, predict, explain, inspect, score, import)",
     )
     nothing = attendo()
     assert nothing.code == 2

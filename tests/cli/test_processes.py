@@ -75,7 +75,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("line", "expected"), [
     ("attendo tr", {"train"}),
-    ("attendo ", {"train", "evaluate", "predict", "explain", "inspect"}),
+    ("attendo ", {"train", "evaluate", "predict", "explain", "inspect", "score", "import"}),
     ("attendo train optimizer=", {"optimizer=adam", "optimizer=adamw", "optimizer=sgd"}),
     ("attendo train model/encoder=g", {"model/encoder=gru"}),
     ("attendo train model=transformer model.wid", {"model.width="}),

@@ -11,6 +11,7 @@ from torch import nn
 import attendo.cli.train as command
 from attendo.cli.conf import CONF
 from attendo.data import TokenAugmentation
+from attendo.models.layers.feed_forward import FeedForward
 from attendo.tasks import Task
 from command_line import trained
 
@@ -21,12 +22,26 @@ CLASSIFIER = (
     "model.embedding_size=4",
 )
 TRANSFORMER = (*CLASSIFIER[:3], "model=transformer", "model.width=8")
+SUBWORDS = ("data.source.train=512", "tokenizer=bpe", "tokenizer.vocabulary_size=90")
 GRU = ("model/encoder=gru", "model.encoder.num_layers=2")
 LSTM = ("model.encoder.num_layers=2",)
 
 
 def dropouts(task: Task) -> set[float]:
-    return {module.p for module in task.model.modules() if isinstance(module, nn.Dropout)}
+    return {
+        module.p
+        for name, module in task.model.named_modules()
+        if isinstance(module, nn.Dropout) and not name.endswith("feed_forward.dropout")
+    }
+
+
+def activation_dropouts(task: Task) -> set[float]:
+    return {module.dropout.p for module in task.model.modules() if isinstance(module, FeedForward)}
+
+
+def bpe_dropout(task: Task) -> set[float]:
+    sampler = task.trainer.datamodule.sampler
+    return {sampler.probability if sampler else 0.0}
 
 
 def attention_dropouts(task: Task) -> set[float]:
@@ -51,6 +66,10 @@ def augmentation(task: Task) -> TokenAugmentation:
 PLACES: list[tuple[str, tuple[str, ...], Callable[[Task], set[float]]]] = [
     ("dropout", TRANSFORMER, dropouts),
     ("attention_dropout", TRANSFORMER, attention_dropouts),
+    ("activation_dropout", TRANSFORMER, activation_dropouts),
+    ("coverage", (*TRANSFORMER, "model/copy=pointer"), lambda task: {task.coverage}),
+    ("r_drop", TRANSFORMER, lambda task: {task.r_drop}),
+    ("bpe_dropout", (*TRANSFORMER, *SUBWORDS), bpe_dropout),
     ("label_smoothing", TRANSFORMER, lambda task: {task.label_smoothing}),
     ("word_dropout", CLASSIFIER, lambda task: {task.model.word_dropout.p}),
     ("state_dropout", CLASSIFIER, lambda task: {task.model.state_dropout.p}),
@@ -116,7 +135,7 @@ def test_no_other_file_sets_such_a_number_itself() -> None:
     for file in Path(CONF).glob("*/**/*.yaml"):
         for line in file.read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() in names and value and file.parent.name != "regularization":
+            if key.strip() in names and value and file.parent.name not in ("regularization", "decoding"):
                 assert "${regularization." in value, f"{file}: {line}"
 
 

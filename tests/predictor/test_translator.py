@@ -64,9 +64,12 @@ def test_the_answers_are_those_that_testing_gave(translator_run: Path) -> None:
     assert [answer.text for answer in answers] == [record["predicted"] for record in records]
 
 
+GREEDY = {"_target_": "attendo.tasks.GreedyDecoding"}
+
+
 @pytest.mark.parametrize("batch_tokens", [1, 60, 100_000])
 def test_a_translation_is_that_of_the_sentence_alone(translator_run: Path, batch_tokens: int) -> None:
-    translator = loaded(translator_run, batch_tokens=batch_tokens)
+    translator = loaded(translator_run, batch_tokens=batch_tokens, decoding=GREEDY)
     for source, answer in zip(SOURCES, translator.translate(SOURCES), strict=True):
         ids = searched(translator, source, limit=4)
         assert answer.text == translator.trained.contents.tokenizers["target"].decode(ids)
@@ -111,25 +114,25 @@ def test_sources_and_targets_must_be_as_many(translator: Translator) -> None:
 
 
 def test_decoding_can_be_changed(translator_run: Path) -> None:
-    longer = loaded(translator_run, decoding={"length_offset": 9})
+    longer = loaded(translator_run, decoding={**GREEDY, "length_offset": 9})
     for source, answer in zip(SOURCES, longer.translate(SOURCES), strict=True):
         ids = searched(longer, source, limit=9)
         assert answer.text == longer.trained.contents.tokenizers["target"].decode(ids)
 
 
 def test_learned_positions_bound_what_is_read_and_answered(learned_run: Path) -> None:
-    translator = loaded(learned_run, decoding={"length_offset": 50})
+    translator = loaded(learned_run, decoding={**GREEDY, "length_offset": 50})
     output = translator.model.output
     endless = torch.tensor([EOS])
-    translator.model.output = lambda hidden: output(hidden).index_fill(-1, endless, -1e9)
+    translator.model.output = lambda *given: output(*given).index_fill(-1, endless, -100.0)
     sources = ["5 March 2019, and much more", "1 May"]
     with pytest.warns(TruncationWarning, match=r"1 source\(s\) of more than 11 tokens"):
         answers = translator.translate(sources)
     for source, answer in zip(["5 March 201", "1 May"], answers, strict=True):
-        ids = searched(translator, source, limit=12)
-        assert len(ids) == 12
+        ids = searched(translator, source, limit=11)
+        assert len(ids) == 11  # with BOS, all positions
         assert answer.text == translator.trained.contents.tokenizers["target"].decode(ids)
-        steps = stepped(translator, source, [*ids, EOS][:12])
+        steps = stepped(translator, source, [*ids, EOS])
         assert answer.score == pytest.approx(sum(steps) / len(steps))
     with pytest.warns(TruncationWarning, match=r"1 target\(s\) of more than 11 tokens"):
         assert translator.score("1 May", "x" * 30).tokens == 12

@@ -1,99 +1,57 @@
-"""The whole model against Hugging Face's Marian with the same weights."""
+"""The whole model and its search against Hugging Face's Marian with the same weights."""
 
 import pytest
 import torch
-from transformers import MarianConfig, MarianMTModel
 
-from attendo.decoding import greedy
-from attendo.models.transformer import TransformerDecoder, TransformerEncoder, TransformerSeq2Seq
+from attendo.decoding import Constraints, HuggingFaceRules, PowerPenalty, Ranking, beam_search, greedy_search
 from attendo.tokenization import BOS, EOS, PAD
+from marian_copy import attendo_from, ended, marian, sentences
 
-VOCAB, WIDTH, LAYERS, HEADS, FEED_FORWARD = 30, 16, 2, 4, 24
-
-
-def sentences(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    is_padding = torch.arange(max(lengths)) >= torch.tensor(lengths)[:, None]
-    return torch.randint(4, VOCAB, is_padding.shape).masked_fill(is_padding, PAD), is_padding
+LONGEST = 20
 
 
-def marian(activation: str) -> MarianMTModel:
-    config = MarianConfig(
-        vocab_size=VOCAB,
-        d_model=WIDTH,
-        encoder_layers=LAYERS,
-        decoder_layers=LAYERS,
-        encoder_attention_heads=HEADS,
-        decoder_attention_heads=HEADS,
-        encoder_ffn_dim=FEED_FORWARD,
-        decoder_ffn_dim=FEED_FORWARD,
-        activation_function=activation,
-        max_position_embeddings=64,
-        scale_embedding=True,
-        pad_token_id=PAD,
-        bos_token_id=BOS,
-        eos_token_id=EOS,
-        decoder_start_token_id=BOS,
-        forced_eos_token_id=None,
-        init_std=0.25,
+def pair(activation):
+    torch.manual_seed(0)
+    theirs = marian(activation)
+    return theirs, attendo_from(theirs, activation)
+
+
+@pytest.fixture(scope="module")
+def models():
+    return pair("relu")
+
+
+@pytest.fixture(scope="module")
+def sources():
+    torch.manual_seed(1)
+    source, is_padding = sentences(torch.randint(1, 14, (240,)).tolist())
+    return ended(source, is_padding), is_padding
+
+
+def generated(theirs, source, is_padding, **options):
+    """Ids of every hypothesis, and their scores."""
+    found = theirs.generate(
+        input_ids=source,
+        attention_mask=(~is_padding).long(),
+        do_sample=False,
+        max_new_tokens=LONGEST,
+        suppress_tokens=[PAD, BOS],
+        return_dict_in_generate=True,
+        output_scores=True,
+        **options,
     )
-    model = MarianMTModel(config)
-    learn_to_copy(model)
-    return model.eval().double()
+    ids = [[token for token in row[1:] if token not in (PAD, EOS)] for row in found.sequences.tolist()]
+    return ids, found
 
 
-def learn_to_copy(model: MarianMTModel) -> None:
-    """A little training: with random weights the answers would be one token over and over, without an end."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    for _ in range(150):
-        source, is_padding = sentences(torch.randint(2, 8, (32,)).tolist())
-        end = is_padding.logical_not().sum(dim=1, keepdim=True) - 1
-        source = source.scatter(1, end, EOS)
-        labels = source.masked_fill(is_padding, -100)
-        loss = model(input_ids=source, attention_mask=(~is_padding).long(), labels=labels).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-
-def copy_attention(ours, theirs) -> None:
-    parts = [theirs.q_proj, theirs.k_proj, theirs.v_proj]
-    if hasattr(ours, "query"):
-        ours.query.load_state_dict(parts.pop(0).state_dict())
-    ours.project.weight.copy_(torch.cat([part.weight for part in parts]))
-    ours.project.bias.copy_(torch.cat([part.bias for part in parts]))
-    ours.output.load_state_dict(theirs.out_proj.state_dict())
-
-
-def copy_layer(ours, theirs) -> None:
-    copy_attention(ours.attention, theirs.self_attn)
-    ours.attention_residual.norm.load_state_dict(theirs.self_attn_layer_norm.state_dict())
-    if hasattr(ours, "cross_attention"):
-        copy_attention(ours.cross_attention, theirs.encoder_attn)
-        ours.cross_attention_residual.norm.load_state_dict(theirs.encoder_attn_layer_norm.state_dict())
-    ours.feed_forward.first.load_state_dict(theirs.fc1.state_dict())
-    ours.feed_forward.second.load_state_dict(theirs.fc2.state_dict())
-    ours.feed_forward_residual.norm.load_state_dict(theirs.final_layer_norm.state_dict())
-
-
-@torch.no_grad()
-def attendo_from(theirs: MarianMTModel, activation: str) -> TransformerSeq2Seq:
-    shape = (WIDTH, LAYERS, HEADS, FEED_FORWARD, "post", activation, 0.1, 0.0)
-    encoder, decoder = TransformerEncoder(*shape), TransformerDecoder(*shape)
-    model = (
-        TransformerSeq2Seq(VOCAB, VOCAB, WIDTH, encoder, decoder, "sinusoidal", 8, "all", 0.1).eval().double()
-    )
-    model.source_embedding.weight.copy_(theirs.model.shared.weight)
-    for ours, other in ((encoder, theirs.model.encoder), (decoder, theirs.model.decoder)):
-        for layer, other_layer in zip(ours.layers, other.layers, strict=True):
-            copy_layer(layer, other_layer)
-    return model
+def start(ours, source, is_padding):
+    constraints = Constraints.of(EOS, torch.full((len(source),), LONGEST), banned=(PAD, BOS))
+    return ours.start(ours.encode(source, is_padding)), constraints
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_teacher_forcing_and_greedy_search_equal_marian(activation):
-    torch.manual_seed(0)
-    theirs = marian(activation)
-    ours = attendo_from(theirs, activation)
+def test_teacher_forcing_equals_marian(activation):
+    theirs, ours = pair(activation)
     source, is_padding = sentences([9, 4, 1, 12, 6, 3])
     target, target_is_padding = sentences([5, 10, 7, 2, 1, 4])
     logits = theirs(input_ids=source, attention_mask=(~is_padding).long(), decoder_input_ids=target).logits
@@ -102,17 +60,42 @@ def test_teacher_forcing_and_greedy_search_equal_marian(activation):
     torch.testing.assert_close(ours.projection(hidden)[real], logits[real], rtol=0, atol=1e-6)
     torch.testing.assert_close(ours.output(hidden)[real], logits[real].log_softmax(-1), rtol=0, atol=1e-6)
 
-    generated = theirs.generate(
-        input_ids=source,
-        attention_mask=(~is_padding).long(),
-        num_beams=1,
-        do_sample=False,
-        max_new_tokens=20,
-        suppress_tokens=[PAD, BOS],
+
+def test_greedy_search_equals_marians(models, sources):
+    theirs, ours = models
+    state, constraints = start(ours, *sources)
+    answers = [found.ids for (found,) in greedy_search(ours.step, state, constraints, bos=BOS)]
+    assert answers == generated(theirs, *sources, num_beams=1)[0]
+    assert min(map(len, answers)) < LONGEST, "some row should end by itself"
+    assert len({tuple(answer) for answer in answers}) > 150, "the answers should not be trivial"
+
+
+@pytest.mark.parametrize(
+    ("size", "alpha", "early_stopping", "n_best"),
+    [
+        (2, 1.0, False, 2),
+        (4, 1.0, False, 4),
+        (5, 0.0, False, 1),
+        (5, 1.0, True, 5),
+        (4, 2.0, "never", 4),
+        (4, 0.6, "never", 4),
+        (3, -1.0, False, 3),
+        (3, -1.0, "never", 3),
+        (12, 1.0, False, 3),
+    ],
+)
+def test_beam_search_equals_marians_under_its_rules(models, sources, size, alpha, early_stopping, n_best):
+    theirs, ours = models
+    state, constraints = start(ours, *sources)
+    ranking = Ranking(size, n_best, PowerPenalty(alpha), HuggingFaceRules(early_stopping))
+    found = [each for row in beam_search(ours.step, state, ranking, constraints, bos=BOS) for each in row]
+    ids, answer = generated(
+        theirs,
+        *sources,
+        num_beams=size,
+        length_penalty=alpha,
+        early_stopping=early_stopping,
+        num_return_sequences=n_best,
     )
-    state, limits = ours.start(ours.encode(source, is_padding)), torch.full((6,), 20)
-    answers = greedy(ours.step, state, bos=BOS, eos=EOS, maximum_lengths=limits, banned=(PAD, BOS))
-    expected = [[token for token in row[1:] if token not in (PAD, EOS)] for row in generated.tolist()]
-    assert answers == expected
-    assert min(map(len, answers)) < 20, "some row should end by itself"
-    assert len({token for answer in answers for token in answer}) > 6, "the answers should not be trivial"
+    assert [each.ids for each in found] == ids
+    assert [each.score for each in found] == pytest.approx(answer.sequences_scores.tolist(), rel=1e-4)

@@ -11,6 +11,7 @@ from attendo.callbacks import Progress, Throughput
 from attendo.data.preparation import PreparedData
 from attendo.optim import ClipNorm
 from attendo.tasks import Task
+from copying_runs import copier, copying_module, copying_pairs
 from small_runs import (
     Diary,
     batch_sizes,
@@ -18,18 +19,26 @@ from small_runs import (
     optimization,
     prepared_pairs,
     prepared_texts,
+    seq2seq_task,
     small_task,
     small_trainer,
 )
 
-PREPARE = {"texts": prepared_texts, "pairs": prepared_pairs}
+PREPARE = {"texts": prepared_texts, "pairs": prepared_pairs, "copied": copying_pairs}
 SIZES = (45, 13, 11)  # odd, in steps of 9 sentences: one rank has a sentence more than the other
 
 
-def train_and_test(data: PreparedData, **trainer: object) -> tuple[Task, Diary, dict[str, float]]:
+def train_and_test(
+    data: PreparedData, copies: bool, **trainer: object
+) -> tuple[Task, Diary, dict[str, float]]:
     """Steps in small pieces, so that the ranks differ in their number and fillers have to even them out."""
-    task, diary = small_task(data, optimization(clip=ClipNorm(max_norm=0.5, norm_type=2.0))), Diary()
-    module = module_of(data, batch_sizes(9, 45))
+    how, diary = optimization(clip=ClipNorm(max_norm=0.5, norm_type=2.0)), Diary()
+    if copies:  # every micro-batch has its own unknown words
+        model = copier(data, 16).double()
+        task: Task = seq2seq_task(model, how, data, label_smoothing=0.1, coverage=1.0, r_drop=1.0)
+    else:
+        task = small_task(data, how)
+    module = (copying_module if copies else module_of)(data, batch_sizes(9, 45))
     runner = small_trainer(diary, Throughput(), Progress(0.0, 0.0), **trainer)
     runner.fit(task, datamodule=module)
     scores = diary.epochs[0]
@@ -38,14 +47,14 @@ def train_and_test(data: PreparedData, **trainer: object) -> tuple[Task, Diary, 
 
 
 def work(rank: int, port: int, folder: str) -> None:
-    """One of two processes: trains both tasks and writes down what came out."""
+    """One of two processes: trains all tasks and writes down what came out."""
     torch.set_num_threads(1)
     os.environ.update(
         MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), LOCAL_RANK=str(rank), NODE_RANK="0", WORLD_SIZE="2"
     )
     for kind, prepare in PREPARE.items():
         data = prepare(Path(folder) / f"cache{rank}", SIZES)
-        task, diary, scores = train_and_test(data, strategy="ddp", devices=2)
+        task, diary, scores = train_and_test(data, kind == "copied", strategy="ddp", devices=2)
         result = {
             "weights": task.state_dict(),
             "micro_batches": diary.micro_batches,
@@ -69,7 +78,7 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", PREPARE)
 def test_two_processes_train_as_one_does(kind: str, two_processes: Path, tmp_path: Path) -> None:
-    alone, _, scores = train_and_test(PREPARE[kind](tmp_path, SIZES))
+    alone, _, scores = train_and_test(PREPARE[kind](tmp_path, SIZES), kind == "copied")
     of_rank = [torch.load(two_processes / f"{kind}{rank}.pt", weights_only=True) for rank in range(2)]
     assert of_rank[0]["micro_batches"] == of_rank[1]["micro_batches"]
     assert any(together["fillers"] for together in of_rank)

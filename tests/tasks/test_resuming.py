@@ -18,8 +18,10 @@ from attendo.data import TextDataModule
 from attendo.data.preparation import PreparedData
 from attendo.losses import Loss
 from attendo.optim import ClipNorm, noam, plateau
-from attendo.tasks import Task
+from attendo.scheduled_sampling import Linear, Sample, ScheduledSampling
+from attendo.tasks import Optimization, Task
 from attendo.tasks.terms import RunningSums
+from copying_runs import copier, copying_module, copying_pairs
 from interruptions import Signal, assert_same_checkpoint
 from small_runs import (
     Diary,
@@ -28,6 +30,7 @@ from small_runs import (
     optimization,
     prepared_pairs,
     prepared_texts,
+    seq2seq_task,
     small_task,
     small_trainer,
 )
@@ -69,7 +72,7 @@ def run(data: PreparedData, folder: Path, *more: pl.Callback, **changed):
     )
     sizes = batch_sizes(16, MICRO_BATCHES[changed.pop("micro_batches", 2)])
     module = changed.pop("module", module_of)
-    task, diary = small_task(data, how, dropout=0.2), Diary()
+    task, diary = changed.pop("task", small_task)(data, how, dropout=0.2), Diary()
     best = ModelCheckpoint(folder, filename="best", monitor="validation/loss", enable_version_counter=False)
     last = LastCheckpoint(str(folder), every_steps=changed.pop("every_steps", None), every_minutes=None)
     settings = {
@@ -181,6 +184,34 @@ def test_after_an_exception_inside_a_step_the_run_goes_on_from_the_step_before(
     assert torch.load(folder / "last.ckpt", weights_only=True)["global_step"] == 10
     run(data, folder)
     assert_same_end(folder, whole(data))
+
+
+def copying_task(data: PreparedData, how: Optimization, dropout: float) -> Task:
+    """Copies, is compared with itself, and from the second epoch on reads some of its own guesses."""
+    sampling = ScheduledSampling(
+        decay=Linear(1.0, 0.3, 0.0),
+        position_decay=None,
+        unit="epochs",
+        zero_below=None,
+        draw="token",
+        replacement=Sample(None),
+        passes=1,
+        form="parallel",
+    )
+    model = copier(data, 16, dropout).double()
+    return seq2seq_task(model, how, data, scheduled_sampling=sampling, r_drop=1.0, coverage=1.0)
+
+
+@pytest.mark.parametrize("step", [8, pytest.param(12, marks=pytest.mark.slow)])
+def test_copying_scheduled_sampling_and_r_drop_are_resumed_bit_for_bit(folder: Path, step: int) -> None:
+    data = copying_pairs(folder / "cache", (96, 8, 8))
+    settings = {"task": copying_task, "module": copying_module}
+    _, diary = run(data, folder / "whole", **settings)
+    assert min(diary.micro_batches) > 1 and diary.epochs[0]["train/epoch_gold_probability"] < 0.5
+    with pytest.raises(Interrupted):
+        run(data, folder / "parts", Signal(step, signal.SIGTERM), **settings)
+    run(data, folder / "parts", **settings)
+    assert_same_end(folder / "parts", folder / "whole")
 
 
 def test_a_finished_run_can_be_extended_as_if_it_had_been_longer_from_the_start(

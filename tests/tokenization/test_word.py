@@ -119,3 +119,13 @@ def test_unknown_words_are_shown_or_taken_from_the_source(tokenizer):
     assert tokenizer.decode(ids) == "Python (<unk>) 2024."
     copied = [len(tokenizer) + 1 if index == UNK else index for index in ids]
     assert tokenizer.decode(copied, ["other", "Xyzzy's"]) == "Python (Xyzzy's) 2024."
+
+
+def test_whitespace_can_split_off_some_characters():
+    texts = ["call self.save(), then 'a.b'", "it's __init__ ; <eos> ] 0.5"]
+    tokenizer = train_whitespace(texts, lowercase=False, minimum_count=1, maximum_size=None, split=",.];")
+    assert tokenizer.pieces(texts[0]) == ["call", "self", ".", "save()", ",", "then", "'a", ".", "b'"]
+    assert tokenizer.decode(tokenizer.encode(texts[0])) == "call self . save() , then 'a . b'"
+    assert UNK not in tokenizer.encode(texts[1])
+    with pytest.raises(ValueError, match="needed to tell special tokens"):
+        train_whitespace(texts, lowercase=False, minimum_count=1, maximum_size=None, split="<")

@@ -1,16 +1,6 @@
-"""The page of `attendo explain`: one HTML file that needs no other, and no network.
-
-Texts travel as data: JSON in a script element, which the page's own script reads and shows as text, never as
-markup. A content security policy lets no other script run.
-"""
+"""The page of `attendo explain` for classifiers."""
 
 import base64
-import hashlib
-import html
-import json
-from functools import cache
-from importlib.resources import files
-from string import Template
 from typing import Any
 from xml.etree.ElementTree import tostring
 
@@ -18,41 +8,24 @@ import numpy as np
 
 from attendo.analysis.data_page import tabulated
 from attendo.analysis.explained import Explained, Explanations, Look
+from attendo.analysis.script_page import script_page
 
-SCRIPTS = ("attention_data.js", "attention_cards.js", "attention.js")
+SCRIPTS = ("shown.js", "attention_data.js", "attention_cards.js", "attention.js")
 
 
 def attention_page(found: Explanations) -> str:
     """The whole page."""
-    style, script = template("attention.css"), "\n".join(map(template, SCRIPTS))
     tables = "".join(tostring(tabulated(table), encoding="unicode", method="html") for table in found.tables)
-    return Template(template("attention.html")).substitute(
-        title=html.escape(found.title),
-        facts="".join(f"<p>{html.escape(fact)}</p>" for fact in found.facts),
-        tables=tables and f"<details><summary>Does attention mean anything here?</summary>{tables}</details>",
-        style=style,
-        script=script,
-        style_hash=policy_hash(style),
-        script_hash=policy_hash(script),
-        data=as_script_data(plain(found)),
+    folded = f"<details><summary>Does attention mean anything here?</summary>{tables}</details>"
+    return script_page(
+        "attention.html",
+        ["attention.css"],
+        SCRIPTS,
+        found.title,
+        found.facts,
+        plain(found),
+        {"tables": tables and folded},
     )
-
-
-@cache
-def template(name: str) -> str:
-    return files("attendo.analysis").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def policy_hash(text: str) -> str:
-    """How a content security policy names a script or a style."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def as_script_data(value: object) -> str:
-    """JSON that nothing in it can end: without "<" there is neither a tag nor a comment."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # half surrogate pairs, which UTF-8 cannot hold, become JSON's own escapes
-    return text.replace("<", "\\u003c").encode(errors="backslashreplace").decode()
 
 
 def plain(found: Explanations) -> dict[str, Any]:

@@ -194,21 +194,24 @@ def in_percent(share: float) -> str:
 def ticks(bins: Bins, x: Any) -> list[Element]:
     """Values below the axis. One that would touch the last, which says where the rest is, is left out."""
     rest = max((value for value, label in bins.labels.items() if label.startswith("≥")), default=math.inf)
-    shown = [
-        (value, label)
-        for value, label in bins.labels.items()
-        if value == rest or x(value) < min(x(rest) - TICK_DISTANCE if rest < math.inf else WIDTH, WIDTH)
-    ]
+    room = min(tick_ends(bins.labels[rest], x(rest))) if rest < math.inf else WIDTH + 1.0
     marks = []
-    for value, label in shown:
+    for value, label in bins.labels.items():
         across, down = x(value), HEIGHT - BOTTOM
-        marks += [line(across, down, across, down + 4), tick_label(label, across, down + 16)]
+        if value == rest or (across < WIDTH and max(tick_ends(label, across)) < room):
+            marks += [line(across, down, across, down + 4), tick_label(label, across, down + 16)]
     return marks
 
 
-def tick_label(label: str, across: float, down: float) -> Element:
+def tick_ends(label: str, across: float) -> tuple[float, float]:
+    """Where a label at a value begins and ends: inside the picture."""
     half = 3.2 * len(label)  # about half of its width
-    return text(label, min(max(across, half), WIDTH - half), down, "middle")
+    middle = min(max(across, half), WIDTH - half)
+    return middle - half, middle + half
+
+
+def tick_label(label: str, across: float, down: float) -> Element:
+    return text(label, sum(tick_ends(label, across)) / 2, down, "middle")
 
 
 def text(words: str, across: float, down: float, anchor: str, kind: str = "") -> Element:

@@ -1,7 +1,8 @@
 """Pictures of a classifier's validation in TensorBoard."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pytorch_lightning as pl
@@ -12,13 +13,16 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from attendo.data import ClassificationBatch
+from attendo.data import Batch, ClassificationBatch
 from attendo.figures import attention_map, confusion_matrix, reliability_diagram
 from attendo.metrics import confusion_counts
 from attendo.models.self_attentive import ClassifierOutput
 from attendo.tokenization import SPECIAL_TOKENS, UNK, Tokenizer
 
 MOST_TOKENS = 400  # of an attention map
+
+Kept = TypeVar("Kept")
+BatchType = TypeVar("BatchType", bound=Batch)
 
 
 class ClassificationFigures(pl.Callback):
@@ -55,11 +59,7 @@ class ClassificationFigures(pl.Callback):
     ) -> None:
         if self.output is None or batch.sentence_count == 0:
             return
-        for place, row in enumerate(batch.rows.tolist()):
-            if len(self.attention) < self.samples or row < max(self.attention, default=-1):
-                self.attention[row] = weights_of(self.output, batch, place)
-                if len(self.attention) > self.samples:
-                    del self.attention[max(self.attention)]
+        keep_first(self.attention, self.samples, batch, partial(weights_of, self.output))
         self.output = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -90,6 +90,22 @@ def is_shown(trainer: pl.Trainer) -> bool:
     """Whether this validation is one to show, and somewhere to show it."""
     has_board = any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
     return has_board and trainer.is_global_zero and not trainer.sanity_checking
+
+
+def keep_first(
+    kept: dict[int, Kept], most: int, batch: BatchType, sample: Callable[[BatchType, int], Kept]
+) -> None:
+    """Adds rows of a batch, of which only the ``most`` with the smallest numbers are kept.
+
+    Args:
+        kept: number of the row in its split → what is kept of it.
+        sample: what to keep of the row at a place of the batch.
+    """
+    for place, row in enumerate(batch.rows.tolist()):
+        if len(kept) < most or row < max(kept, default=-1):
+            kept[row] = sample(batch, place)
+            if len(kept) > most:
+                del kept[max(kept)]
 
 
 def weights_of(

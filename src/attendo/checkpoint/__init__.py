@@ -1,5 +1,6 @@
 """Checkpoint files: format, durable writing, safe loading."""
 
+from attendo.checkpoint.averaging import Weights, average_files, averaged, write_weights
 from attendo.checkpoint.building import build_model, check_safe
 from attendo.checkpoint.contents import (
     Contents,
@@ -23,6 +24,9 @@ __all__ = [
     "LastCheckpoint",
     "StoreContents",
     "Trained",
+    "Weights",
+    "average_files",
+    "averaged",
     "build_model",
     "build_stored",
     "check_fits",
@@ -35,4 +39,5 @@ __all__ = [
     "read_checkpoint",
     "transfer",
     "write_durably",
+    "write_weights",
 ]

@@ -19,12 +19,20 @@ from attendo.tokenization import (
 SAFE_CLASSES: Mapping[str, type] = {
     "attendo.models": nn.Module,
     "attendo.data.sources": object,
+    "attendo.metrics": object,
     "attendo.tasks": object,
     "torch.nn.modules": nn.Module,
 }
 SAFE_FUNCTIONS = (train_bpe, train_character, train_unigram, train_whitespace, train_word)
 # Names may begin so, whatever they then stand for: these packages can be imported without any effect.
-SAFE_IMPORTS = ("attendo.data", "attendo.models", "attendo.tasks", "attendo.tokenization", "torch.nn")
+SAFE_IMPORTS = (
+    "attendo.data",
+    "attendo.metrics",
+    "attendo.models",
+    "attendo.tasks",
+    "attendo.tokenization",
+    "torch.nn",
+)
 
 
 def build_model(

@@ -217,7 +217,15 @@ def place_of(path: Path) -> tuple[int, int]:
     """Epochs and optimizer steps that are done where a checkpoint stands.
 
     The file has been read before.
+
+    Raises:
+        ValueError: no training can go on from it.
     """
     checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    if "loops" not in checkpoint:
+        raise ValueError(
+            f"{path} holds weights alone (an average does): no training goes on from it; "
+            f"init_from={path} starts a new one from its weights"
+        )
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     return int(epochs), int(checkpoint["global_step"])

@@ -1,15 +1,17 @@
 """A trained model out of its checkpoint file."""
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from torch import Tensor, nn
 
 from attendo.checkpoint.building import build_model, check_safe
 from attendo.checkpoint.contents import Contents, checkpoint_of, read_checkpoint
+from attendo.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -65,24 +67,27 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], path: Path) ->
     model.load_state_dict(weights)
 
 
-def build_stored(
-    config: Mapping[str, Any], key: str, changed: Mapping[str, object], trust: Iterable[str] = ()
-) -> Any:
+def build_stored(node: Mapping[str, Any], key: str, trust: Iterable[str] = ()) -> Any:
     """The object that a node of a checkpoint's configuration describes.
 
     Args:
-        config: the whole configuration, as stored.
+        node: with ``_target_``.
         key: name of the node.
-        changed: arguments that are given otherwise now.
         trust: as for ``load_trained``.
 
     Raises:
         ValueError: there is no such node, it is not trusted, or its class refuses the arguments.
     """
-    node = {**(config.get(key) or {}), **changed}
     check_safe(node, trust, key)
     if "_target_" not in node:
         raise ValueError(f"the checkpoint's configuration has no {key}")
+    kind = get_object(node["_target_"])
+    names = inspect.signature(kind).parameters
+    for name in node:
+        if name not in names and name != "_target_":
+            raise ValueError(
+                f"{key}.{name}: {kind.__name__} takes no such argument.{did_you_mean(name, names)}"
+            )
     try:
         return instantiate(node, _convert_="all")
     except Exception as error:  # Hydra's own error begins with its cause, and goes on with the place

@@ -20,7 +20,9 @@ from attendo.data import BatchSizes, LengthPolicy, Preparation, PreparedData, Sp
 from attendo.data.labels import rows_per_label
 from attendo.data.preparation import TokenizerTrainer
 from attendo.optim import Freezing
+from attendo.predictor import with_ids
 from attendo.tasks import Optimization, Task
+from attendo.tokenization import Tokenizer
 
 Settings = Mapping[str, Any]
 T = TypeVar("T")
@@ -64,6 +66,11 @@ def checked(function: Callable[..., T], **values: Any) -> T:
     return function(**values)
 
 
+def given(node: Settings) -> dict[str, Any]:
+    """What of a node is not null, which stands there for "as in training"."""
+    return {name: value for name, value in node.items() if value is not None}
+
+
 def use_threads(count: object) -> None:
     """Sets the number of CPU threads, unless it is None."""
     if count is None:
@@ -104,9 +111,9 @@ def settings_of(kind: type[T], data: Settings) -> T:
     return checked(kind, **{field.name: data[field.name] for field in fields(kind)})  # type: ignore[arg-type]
 
 
-def build_tokenizer_trainers(config: Settings) -> dict[str, TokenizerTrainer]:
-    """Role → how its tokenizer is trained."""
-    own: TokenizerTrainer = build(config["tokenizer"], "tokenizer")
+def build_tokenizer_trainers(config: Settings) -> dict[str, TokenizerTrainer | Tokenizer]:
+    """Role → how its tokenizer is trained, or that of an earlier run."""
+    own: TokenizerTrainer | Tokenizer = build(config["tokenizer"], "tokenizer")
     if isinstance(config["target_tokenizer"], str):
         option = config["target_tokenizer"]
         raise ValueError(
@@ -142,8 +149,11 @@ def build_task(
         runtime["is_multilabel"] = data.is_multilabel
         runtime.update(training_rows(data))
     else:
-        runtime["target_tokenizer"] = data.tokenizers["target"]
-        runtime["decoding"] = build(config["decoding"], "decoding")
+        target = runtime["target_tokenizer"] = data.tokenizers["target"]
+        for name in ("decoding", "validation_decoding"):
+            runtime[name] = build(with_ids(config[name], target), name)
+        sampling = config["scheduled_sampling"]
+        runtime["scheduled_sampling"] = build(sampling, "scheduled_sampling") if sampling else None
     # Built sub-modules must not pass through Hydra's configuration objects, which copy and wrap their values.
     factory = build({**config["task"], "_partial_": True}, "task")
     task: Task = factory(**runtime)
@@ -164,8 +174,15 @@ def build_module(config: Settings, data: PreparedData) -> TextDataModule:
     augmentation = (
         None if settings["augmentation"] is None else build(settings["augmentation"], "data.augmentation")
     )
+    node = settings["subword_dropout"]
     return TextDataModule(
-        data, build_batch_sizes(settings), config["seed"], settings["sampling"], augmentation
+        data,
+        build_batch_sizes(settings),
+        config["seed"],
+        settings["sampling"],
+        augmentation,
+        None if node is None else build(node, "data.subword_dropout"),
+        copies=config["model"].get("copy") is not None,
     )
 
 

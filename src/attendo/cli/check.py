@@ -6,6 +6,7 @@ import logging
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -18,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from attendo.cli.conf import CONF
 from attendo.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
@@ -102,10 +104,25 @@ def check_keys(settings: Node, schema: Node, key: str) -> None:
             if same_class:  # another class has other keywords, which check_targets sees to
                 check_keys(value, expected, path)
         elif isinstance(expected, Mapping) and value is not None:
-            option = f"{path.replace('.', '/')}={value}"
-            raise ValueError(f"{path}={value}: has keys of its own; an option is chosen with {option}")
+            raise ValueError(
+                f"{path}={value}: has keys of its own; an option is chosen with {group_of(path)}={value}"
+            )
+        elif isinstance(value, str) and expected is None and is_option(path, value):
+            raise ValueError(f"{path}={value}: an option is chosen with {group_of(path)}={value}")
         elif "_target_" not in settings and not same_type(value, expected):
             raise ValueError(f"{path}={value!r}: expected {type(expected).__name__}, like {expected!r}")
+
+
+def group_of(key: str) -> str:
+    """The group that fills a key, as an override names it."""
+    group = key.replace(".", "/")
+    chosen = HydraConfig.get().runtime.choices
+    return next((name for name in chosen if name.rpartition("@")[2] == key), group)
+
+
+def is_option(key: str, value: str) -> bool:
+    """Whether conf/ has such an option for a key."""
+    return (Path(CONF) / key.replace(".", "/") / f"{value}.yaml").is_file()
 
 
 def takes(target: object, name: str) -> bool:
@@ -162,6 +179,8 @@ def check_arguments(settings: Node, plain: Node, key: str) -> None:
     for name, value in settings.items():
         if name in ("_target_", "_partial_", "_convert_", "_recursive_", "_args_"):
             continue
+        if name not in names and value is None:
+            continue  # a key that a command lists for all options, and this one does not have
         if name not in names and not open_ended:
             raise ValueError(
                 f"{key}.{name}: {settings['_target_']} takes no such argument.{did_you_mean(name, names)}"

@@ -3,7 +3,7 @@
 import copy
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,18 @@ import hydra
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from attendo.checkpoint import check_safe, load_trained
-from attendo.cli.building import build_batch_sizes, build_preparation, build_task, use_threads
+from attendo.checkpoint import Contents, Trained, build_stored, check_safe
+from attendo.cli.building import build_batch_sizes, build_preparation, build_task, given, use_threads
 from attendo.cli.check import check
 from attendo.cli.conf import CONF
 from attendo.cli.job import job
 from attendo.cli.run_folder import as_text, numbers, probe, write_json, write_records, write_skipped
 from attendo.data import TextDataModule
 from attendo.data.sources import SPLITS
-from attendo.predictor import device_of, precision_on
+from attendo.models import Ensemble
+from attendo.predictor import combined, decoding_node, device_of, precision_on
 from attendo.suggestions import did_you_mean
-from attendo.tasks import Task
+from attendo.tasks import Seq2SeqTask, Task
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +44,14 @@ def evaluate(config: Mapping[str, Any]) -> dict[str, float | None]:
     if split not in SPLITS:
         raise ValueError(f"split={split}: expected {', '.join(SPLITS)}.{did_you_mean(str(split), SPLITS)}")
     use_threads(config["threads"])
-    loaded = load_trained(config["run"], config["checkpoint"], config["trust"])
+    members = combined(config["run"], config["checkpoint"], config["combine"], config["trust"])
+    loaded = members[0]
     contents = loaded.contents
     check_safe(contents.config["data"].get("source"), config["trust"], "data.source")
-    for node in ("task", "decoding"):
-        check_safe(contents.config.get(node, {}), config["trust"], node)
+    check_safe(contents.config["task"], config["trust"], "task")
     trained = with_overrides(contents.config, config)
+    if not contents.labels:
+        trained |= answering(contents, config)
     folder = Path(config["output"] or run_folder_of(loaded.path) / "predictions")
     probe(folder, "the folder of predictions")
     device = device_of(config["accelerator"])
@@ -58,14 +61,22 @@ def evaluate(config: Mapping[str, Any]) -> dict[str, float | None]:
     data = preparation.evaluate(split, dict(contents.tokenizers), contents.labels)
     # whatever the split, Lightning's test loop scores it
     data = replace(data, splits={"test": data.splits[split]})
-    name = name_of(config)
+    model = Ensemble([each.model for each in members]) if len(members) > 1 else loaded.model
+    task = build_task(trained, model, data, None)
+    name = name_of(config, members, task)
     write_skipped(folder / f"{name}_skipped.tsv", data.skipped)
-    task = build_task(trained, loaded.model, data, None)
-    trainer.test(task, datamodule=TextDataModule(data, sizes, trained["seed"]), verbose=False)
+    copies = trained["model"].get("copy") is not None
+    module = TextDataModule(data, sizes, trained["seed"], copies=copies)
+    trainer.test(task, datamodule=module, verbose=False)
     scores = {
         f"{split}/{n.removeprefix('test/')}": v for n, v in numbers(trainer.callback_metrics, "test/").items()
     }
-    facts = {"checkpoint": str(loaded.path), "data.test": config["data"]["test"], "scores": scores}
+    facts = {
+        "checkpoint": str(loaded.path) if len(runs := paths_of(config["run"])) == 1 else runs,
+        "combine": config["combine"],
+        "data.test": config["data"]["test"],
+        "scores": scores,
+    }
     report(folder / name, scores, task, facts)
     return scores
 
@@ -111,12 +122,31 @@ def with_overrides(trained: Mapping[str, Any], config: Mapping[str, Any]) -> dic
     return changed
 
 
-def name_of(config: Mapping[str, Any]) -> str:
-    """Of the files: the split's, or that of the file that stood in for it."""
+def answering(contents: Contents, config: Mapping[str, Any]) -> dict[str, Any]:
+    """How a translator answers and is scored: as in training, or as the user says."""
+    trained = contents.config
+    decoding = decoding_node(trained, given(config["decoding"]), contents.tokenizers["target"])
+    build_stored(decoding, "decoding", config["trust"])  # refuses what the run's class does not take
+    task = trained["task"] if config["metrics"] is None else {**trained["task"], "metrics": config["metrics"]}
+    return {"decoding": decoding, "validation_decoding": decoding, "scheduled_sampling": None, "task": task}
+
+
+def name_of(config: Mapping[str, Any], loaded: Sequence[Trained], task: Task) -> str:
+    """Of the files: the split's, or that of the file that stood in for it, and what is not the best."""
     test = config["data"]["test"]
     file = [] if test is None else [slug(test)]
-    which = [] if config["checkpoint"] == "best" else [config["checkpoint"]]
-    return "_".join([config["split"], *file, *which])
+    path = loaded[0].path
+    is_one_of_several = path.parent.name == "checkpoints" and path.stem != "best"
+    which = [path.stem] if is_one_of_several else []
+    together = [config["combine"]] if config["combine"] else []
+    decoding = (
+        [slug(task.decoding.name)] if given(config["decoding"]) and isinstance(task, Seq2SeqTask) else []
+    )
+    return "_".join([config["split"], *file, *which, *together, *decoding])
+
+
+def paths_of(run: object) -> list[str]:
+    return [str(each) for each in (run if isinstance(run, list) else [run])]
 
 
 def report(place: Path, scores: Mapping[str, float | None], task: Task, facts: Mapping[str, object]) -> None:
@@ -125,10 +155,10 @@ def report(place: Path, scores: Mapping[str, float | None], task: Task, facts: M
     write_records(predictions, task.records)
     write_json(place.with_name(f"{place.name}.json"), {**facts, **task.signatures(), **task.details()})
     for metric, value in scores.items():
-        log.info("%-28s %s", metric, as_text(value))
+        log.info("%-32s %s", metric, as_text(value))
     for signature, text in task.signatures().items():
-        log.info("%-28s %s", signature, text)
-    log.info("%-28s %s", "predictions", predictions)
+        log.info("%-32s %s", signature, text)
+    log.info("%-32s %s", "predictions", predictions)
 
 
 def slug(paths: object) -> str:

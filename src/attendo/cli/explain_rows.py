@@ -10,18 +10,20 @@ from attendo.cli.building import build_preparation
 from attendo.cli.evaluate import with_overrides
 from attendo.cli.text_input import Example
 from attendo.data.tables import Rows
-from attendo.predictor import Classifier
+from attendo.predictor import Classifier, Translator
 
 Settings = Mapping[str, Any]
 
 
-def own_examples(config: Settings, classifier: Classifier, limit: int) -> tuple[list[Example], int]:
+def own_examples(
+    config: Settings, predictor: Classifier | Translator, limit: int
+) -> tuple[list[Example], int]:
     """Some rows of a split of the run's own data, and how many it has.
 
     Raises:
         ValueError: there is no such split.
     """
-    contents, name = classifier.trained.contents, config["split"]
+    contents, name = predictor.trained.contents, config["split"]
     check_safe(contents.config["data"]["source"], config["trust"], "data.source")  # the rest is not built
     kept = dict.fromkeys(("test", "columns", "tokens_per_micro_batch"))
     changed = {**kept, "on_error": config["on_error"], "cache_dir": config["cache_dir"]}
@@ -31,11 +33,14 @@ def own_examples(config: Settings, classifier: Classifier, limit: int) -> tuple[
         raise ValueError("split=test: the run's data has no test split; give split=validation")
     split = preparation.evaluate(name, dict(contents.tokenizers), contents.labels).splits[name]
     rows = evenly_spaced(len(split), limit)
-    sides = zip(*(split.raw(reader.role, rows) for reader in classifier.readers), strict=True)
-    assert split.labels is not None, "a classifier's data has labels"
-    truths = [truth_of(code, contents.labels) for code in split.labels[rows]]
+    sides = zip(*(split.raw(role, rows) for role in split.ids.columns), strict=True)
+    truths = [None] * len(rows) if split.labels is None else named(split.labels[rows], contents.labels)
     places = [f"{name} row {row + 1:,}" for row in rows.tolist()]
     return [Example(*each) for each in zip(places, sides, truths, strict=True)], len(split)
+
+
+def named(codes: np.ndarray, labels: Sequence[str]) -> list[tuple[str, ...] | None]:
+    return [truth_of(code, labels) for code in codes]
 
 
 def truth_of(code: Any, labels: Sequence[str]) -> tuple[str, ...]:

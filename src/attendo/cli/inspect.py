@@ -46,7 +46,7 @@ def inspect(config: Mapping[str, Any], command: str) -> Report:
     use_threads(config["threads"])
     preparation = build_preparation(config["data"])
     trainers = build_tokenizer_trainers(config)
-    rehearse(config, preparation.source.roles)
+    rehearse(config, preparation.source.roles, trainers)
     data = preparation.train(trainers)
     model = build_model(config["model"], data.tokenizers, data.labels)
     found = report(config["data"]["name"], data, model, preparation.places)

@@ -24,7 +24,7 @@ def job(function: Callable[[DictConfig], T]) -> Callable[[DictConfig], T]:
     In a sweep, whatever goes wrong is logged at once and then left to Hydra, which runs the other jobs and
     fails in the end.
     """
-    command = function.__module__.rpartition(".")[2]
+    command = function.__module__.rpartition(".")[2].removesuffix("_run")
 
     @functools.wraps(function)
     def run(config: DictConfig) -> T:

@@ -17,7 +17,10 @@ COMMANDS = {
     "predict": "label or translate new text",
     "explain": "show where a classifier looks: a page, heat maps, raw weights",
     "inspect": "look at the data and the model before training",
+    "score": "say how probable a translator finds given pairs",
+    "import": "make a run of a Marian (Opus-MT) model",
 }
+MODULES = {"import": "import_run"}  # where a command is a word of Python
 
 # Hydra's options (and their beginnings) that print something and run nothing.
 LOOKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -38,6 +41,8 @@ examples:
   attendo predict run=outputs/… input=new.txt output=answers.tsv
   attendo explain run=outputs/… input=reviews.txt
   attendo inspect data=labelled_texts data.train=reviews.tsv
+  attendo score run=outputs/… input=[test.en,test.de]
+  attendo import marian=opus-mt-en-de
   attendo COMMAND --help                             options of a command
   eval "$(attendo -sc install=bash)"                 tab completion (bash)
 """
@@ -123,7 +128,7 @@ def app_of(command: str, words: list[str]) -> Callable[[], None]:
     if any(word.split("=")[0] in LOOKING for word in words):
         app = hydra.main(version_base="1.3", config_path=CONF, config_name=command)(lambda config: None)
     else:
-        app = importlib.import_module(f"attendo.cli.{command}").main
+        app = importlib.import_module(f"attendo.cli.{MODULES.get(command, command)}").main
     return app
 
 

@@ -59,6 +59,9 @@ def is_ours(error: BaseException) -> bool:
     return not frames or str(frames[-1][0].f_globals.get("__name__")).partition(".")[0] == "attendo"
 
 
+OF_TRANSFORMERS = ("decoding", "metrics", "scheduled_sampling", "validation_decoding")  # groups
+
+
 def is_misconfiguration(error: BaseException) -> bool:
     """Whether Lightning refused its arguments. Its class is not imported: that takes a second."""
     return any(kind.__name__ == "MisconfigurationException" for kind in type(error).__mro__)
@@ -118,11 +121,17 @@ def no_such_key(key: str, command: str, words: Sequence[str]) -> str:
         choices = [str(choice) for choice in node]
         if name not in choices:
             near = did_you_mean(name, [*choices, *groups()] if name == key else choices)
-            if near == did_you_mean(name, [name]):  # a group that other commands have
+            if near == did_you_mean(name, [name]):  # a group that other models or commands have
                 near = f" Those of {command} are {', '.join(choices)}."
+                if command == "train" and (Path(CONF, "model", name).is_dir() or name in OF_TRANSFORMERS):
+                    near = f" {name}=… belongs to another model: add model=transformer."
             return f"there is no key {key}.{had_by_options(key) or near or had_elsewhere(key, composed)}"
         beginning = f"{beginning}.{name}".lstrip(".")
         if not isinstance(node[name], DictConfig):
+            options = sorted(file.stem for file in Path(CONF, beginning.replace(".", "/")).glob("[!_]*.yaml"))
+            if options:
+                choice = f"{beginning.replace('.', '/')}={'|'.join(options)}"
+                return f"there is no key {key}: {beginning} has none of its own until you choose {choice}"
             whole = f"{beginning}={{{key.removeprefix(f'{beginning}.')}: …}}"
             return (
                 f"there is no key {key}: {beginning} has none of its own. Give it as a whole, as in {whole}"

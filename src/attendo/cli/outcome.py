@@ -13,6 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
 
+from attendo.callbacks import CheckpointAverages
 from attendo.cli.run_folder import as_number, as_text, numbers, write_json, write_records
 from attendo.data import TextDataModule
 from attendo.tasks import Task
@@ -55,13 +56,31 @@ def finish(
         "test": {},
     }
     if config["test"] and "test" in module.data.splits:
-        trainer.test(task, datamodule=module, ckpt_path=path, verbose=False, weights_only=True)
-        scores["test"] = numbers(trainer.callback_metrics, "test/")
-        write_records(folder / "predictions" / "test.jsonl", task.records)
+        scores["test"] = tested(trainer, task, module, path, folder / "predictions" / "test.jsonl")
     scores.update({**task.signatures(), **task.details()})
+    if scores["test"]:
+        scores["averages"] = {
+            file.stem: tested(trainer, task, module, file, folder / "predictions" / f"test_{file.stem}.jsonl")
+            for file in averages_of(trainer)
+        }
     write_json(folder / "metrics.json", scores)
     say_goodbye(scores, folder)
     return Outcome(folder, scores, best)
+
+
+def tested(
+    trainer: pl.Trainer, task: Task, module: TextDataModule, checkpoint: Path | str | None, records: Path
+) -> dict[str, float | None]:
+    """Scores of a checkpoint on the test split; what it says of every row goes into a file."""
+    trainer.test(task, datamodule=module, ckpt_path=checkpoint, verbose=False, weights_only=True)
+    write_records(records, task.records)
+    return numbers(trainer.callback_metrics, "test/")
+
+
+def averages_of(trainer: pl.Trainer) -> list[Path]:
+    """Checkpoints that are means of others, if the run has written any."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return [file for each in callbacks if isinstance(each, CheckpointAverages) for file in each.averages]
 
 
 def best_of(trainer: pl.Trainer) -> tuple[str | None, float | None]:
@@ -83,14 +102,15 @@ def ended(folder: Path, config: Mapping[str, Any]) -> Outcome:
 def say_goodbye(scores: Mapping[str, Any], folder: Path) -> None:
     results = scores["test"] or {f"best {name}": value for name, value in scores["best"].items()}
     lines = [(name, as_text(value)) for name, value in results.items()]
-    if "bleu_signature" in scores:
-        lines.append(("BLEU signature", scores["bleu_signature"]))
+    for average, values in scores.get("averages", {}).items():
+        lines += [(f"{average}: {name}", as_text(value)) for name, value in values.items()]
+    lines += [(name, text) for name, text in scores.items() if name == "decoding" or "_signature" in name]
     lines += [
         ("run folder", shown(folder)),
         ("to look inside", f"{tensorboard()} --logdir {shown(folder)}"),
     ]
     for name, value in lines:
-        log.info("%-28s %s", name, value)
+        log.info("%-32s %s", name, value)
 
 
 def tensorboard() -> str:

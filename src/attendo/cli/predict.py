@@ -13,7 +13,7 @@ import hydra
 from omegaconf import DictConfig
 
 from attendo.checkpoint import checkpoint_of
-from attendo.cli.building import use_threads
+from attendo.cli.building import given, use_threads
 from attendo.cli.check import check
 from attendo.cli.conf import CONF
 from attendo.cli.console import discard_output
@@ -61,17 +61,24 @@ def predict(config: Settings) -> None:
     config = {**config, **{name: str(config[name]) for name in ("input", "output", "checkpoint")}}
     runs = [str(run) for run in (config["run"] if isinstance(config["run"], list) else [config["run"]])]
     check_runs(runs, config["checkpoint"])
+    together = [runs] if config["combine"] else [[run] for run in runs]
+    names = [" + ".join(each) for each in together]
     check_values(config)
     check_files(config)
     style = format_of(config["output"], config["format"])
     with opened(config["output"]) as file:
-        predictors = [loaded(run, config) for run in runs]
+        predictors = [loaded(each, config) for each in together]
+        if config["prefix"] and any(isinstance(predictor, Classifier) for predictor in predictors):
+            raise ValueError(
+                f"prefix={config['prefix']}: a classifier's answers have no beginning to prescribe"
+            )
         chunks_of_input = examples_of(config, predictors)
         if style == "tsv" and has_header(config):
-            file.write(f"{header(predictors, runs)}\n")
-        line = line_format(style, runs)
+            file.write(f"{header(predictors, names)}\n")
+        line = line_format(style, names)
         with AnswerProgress(count_texts(config["input"]), is_shown(config)) as progress:
-            answer(chunks_of_input, predictors, line, file, config["on_error"] == "skip", progress)
+            skips, prefix = config["on_error"] == "skip", str(config["prefix"] or "")
+            answer(chunks_of_input, predictors, line, file, skips, prefix, progress)
     for predictor in predictors:
         if cut := sum(reader.cut for reader in predictor.readers):
             log.warning(
@@ -117,16 +124,16 @@ def check_files(config: Settings) -> None:
 
 
 # ------------------------------------------------------------------------------------------ models and texts
-def loaded(run: str, config: Settings) -> Predictor:
-    decoding = {name: value for name, value in config["decoding"].items() if value is not None}
+def loaded(runs: Sequence[str], config: Settings) -> Predictor:
     return load(
-        run,
+        runs,
         config["checkpoint"],
+        combine=config["combine"],
         trust=config["trust"],
         accelerator=config["accelerator"],
         precision=config["precision"],
         batch_tokens=config["batch_tokens"],
-        decoding=decoding,
+        decoding=given(config["decoding"]),
     )
 
 
@@ -162,9 +169,13 @@ def answer(
     line: Line,
     file: TextIOBase,
     skips: bool,
+    prefix: str,
     progress: AnswerProgress,
 ) -> None:
     """Writes the answers to every chunk as soon as they are known.
+
+    Args:
+        prefix: that every translation begins with.
 
     Raises:
         ValueError: the first bad line, unless it ``skips``; what stands before it is answered.
@@ -174,7 +185,7 @@ def answer(
         warnings.simplefilter("ignore", TruncationWarning)  # said once, in the end
         for chunk in chunks_of_input:
             texts, bad = usable(chunk, skips, sides_of(predictors))
-            answers = [answers_of(predictor, texts) for predictor in predictors]
+            answers = [answers_of(predictor, texts, prefix) for predictor in predictors]
             file.writelines(f"{line(text, row)}\n" for text, *row in zip(texts, *answers, strict=True))
             file.flush()
             progress.add(len(texts))
@@ -199,11 +210,12 @@ def usable(chunk: Iterable[Example | BadRow], skips: bool, sides: int) -> tuple[
     return texts, bad
 
 
-def answers_of(predictor: Predictor, texts: Sequence[Fields]) -> Sequence[Answer]:
+def answers_of(predictor: Predictor, texts: Sequence[Fields], prefix: str) -> Sequence[Answer]:
     if not texts:
         return []
-    sides = list(zip(*texts, strict=True))
-    return predictor.classify(*sides) if isinstance(predictor, Classifier) else predictor.translate(*sides)
+    if isinstance(predictor, Classifier):
+        return predictor.classify(*zip(*texts, strict=True))
+    return predictor.translate([text for (text,) in texts], [prefix] * len(texts))
 
 
 def has_header(config: Settings) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from io import TextIOBase
+from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,10 +35,12 @@ def line_format(style: str, runs: Sequence[str]) -> Line:
 
 
 def tsv(text: Fields, answers: Sequence[Answer]) -> str:
+    """Where a search found fewer than n_best answers, the line is as much shorter."""
     return "\t".join(cell for answer in answers for cell in cells(answer)) if all(text) else ""
 
 
 def plain(text: Fields, answers: Sequence[Answer]) -> str:
+    """Of several answers to a text by one run, the best alone."""
     return "\t".join(cells(answer)[0] for answer in answers) if all(text) else ""
 
 
@@ -55,16 +58,22 @@ def jsonl(runs: Sequence[str]) -> Line:
 
 
 def facts(answer: Answer) -> dict[str, object]:
-    if isinstance(answer, Translation):
-        return {"translation": answer.text, "score": answer.score}
-    return asdict(answer)
-
-
-def cells(answer: Answer) -> tuple[str, str]:
-    """The answer on one line, and how sure the model is."""
     if isinstance(answer, Classification):
-        return on_one_line(answer.label), f"{answer.probability:.6f}"
-    return on_one_line(answer.text), f"{answer.score:.6f}"
+        return asdict(answer)
+    # JSON has no infinity, which is the score where a search found nothing
+    score = answer.score if isfinite(answer.score) else None
+    found: dict[str, object] = {"translation": answer.text, "score": score}
+    if answer.alternatives:
+        found["alternatives"] = [facts(other) for other in answer.alternatives]
+    return found
+
+
+def cells(answer: Answer) -> list[str]:
+    """The answer on one line, and how sure the model is; then its alternatives."""
+    if isinstance(answer, Classification):
+        return [on_one_line(answer.label), f"{answer.probability:.6f}"]
+    pairs = [(each.text, f"{each.score:.6f}") for each in (answer, *answer.alternatives)]
+    return [on_one_line(cell) for pair in pairs for cell in pair]
 
 
 def header(predictors: Sequence[Classifier | Translator], runs: Sequence[str]) -> str:
@@ -75,10 +84,13 @@ def header(predictors: Sequence[Classifier | Translator], runs: Sequence[str]) -
     return "\t".join(on_one_line(f"{run}:{n}") for run, pair in zip(runs, names, strict=True) for n in pair)
 
 
-def columns_of(predictor: Classifier | Translator) -> tuple[str, str]:
-    if isinstance(predictor, Translator):
-        return "translation", "score"
-    return "labels" if predictor.is_multilabel else "label", "probability"
+def columns_of(predictor: Classifier | Translator) -> list[str]:
+    if isinstance(predictor, Classifier):
+        return ["labels" if predictor.is_multilabel else "label", "probability"]
+    others = [
+        f"{name}_{rank}" for rank in range(2, predictor.n_best + 1) for name in ("translation", "score")
+    ]
+    return ["translation", "score", *others]
 
 
 def on_one_line(text: str) -> str:

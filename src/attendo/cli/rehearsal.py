@@ -9,11 +9,12 @@ from attendo.checkpoint import build_model
 from attendo.cli.building import build_module, build_optimization, build_task, building
 from attendo.cli.starting import check_start
 from attendo.data import PreparedData
+from attendo.data.preparation import TokenizerTrainer
 from attendo.optim import parameter_groups
 from attendo.predictor import PRECISIONS
 from attendo.suggestions import did_you_mean
-from attendo.tasks import Task
-from attendo.tokenization import train_character
+from attendo.tasks import Seq2SeqTask, Task
+from attendo.tokenization import Tokenizer, train_character
 
 REPLACED = {
     "gradient_clip_val": "clipping=norm or clipping=value",
@@ -21,19 +22,24 @@ REPLACED = {
     "accumulate_grad_batches": "data.tokens_per_micro_batch",
 }
 BETTER = {  # metric → mode; those of other people's tasks may go either way
-    **dict.fromkeys(("loss", "penalty", "ece", "hop_overlap"), "min"),
+    **dict.fromkeys(("loss", "penalty", "ece", "hop_overlap", "ter"), "min"),
+    **dict.fromkeys(("character_error_rate", "word_error_rate", "token_error_rate"), "min"),
     **dict.fromkeys(("accuracy", "macro_f1", "micro_f1", "mcc", "auroc", "average_precision"), "max"),
-    **dict.fromkeys(("token_accuracy", "bleu", "exact_match"), "max"),
+    **dict.fromkeys(("token_accuracy", "bleu", "chrf", "exact_match"), "max"),
+    **dict.fromkeys(("rouge1", "rouge2", "rougeL", "rougeLsum"), "max"),
 }
 MANY_STEPS = 10**9  # more than any warm-up
 
 
-def rehearse(config: Mapping[str, Any], roles: Sequence[str]) -> None:
+def rehearse(
+    config: Mapping[str, Any], roles: Sequence[str], trainers: Mapping[str, TokenizerTrainer | Tokenizer]
+) -> None:
     """Builds model, task, optimizer and schedule around a vocabulary of a few letters.
 
     Args:
         config: checked and resolved.
         roles: what a row of the data has.
+        trainers: role → how its tokenizer is trained, or the tokenizer.
 
     Raises:
         ValueError: model and data do not belong together, or a constructor refuses its arguments.
@@ -41,8 +47,9 @@ def rehearse(config: Mapping[str, Any], roles: Sequence[str]) -> None:
     check_task_fits(config, roles)
     check_classifier(config, roles)
     check_balance(config)
-    check_vocabularies(config, roles)
+    check_vocabularies(config, roles, trainers)
     check_positions(config)
+    check_subword_dropout(config)
     check_trainer(config["trainer"])
     check_monitoring(config)
     tokenizer = train_character(["stand-in"], lowercase=False, minimum_count=1, maximum_size=None)
@@ -57,7 +64,7 @@ def rehearse(config: Mapping[str, Any], roles: Sequence[str]) -> None:
     with building("model"):
         model = build_model(config["model"], data.tokenizers, labels)
     optimization = build_optimization(config)
-    build_task(config, model, data, optimization)
+    check_monitored(config, build_task(config, model, data, optimization))
     if config["resume"] is None:
         check_start(config, model, data)
     groups = parameter_groups(model, optimization.learning_rates)
@@ -120,10 +127,14 @@ def check_balance(config: Mapping[str, Any]) -> None:
         )
 
 
-def check_vocabularies(config: Mapping[str, Any], roles: Sequence[str]) -> None:
+def check_vocabularies(
+    config: Mapping[str, Any], roles: Sequence[str], trainers: Mapping[str, TokenizerTrainer | Tokenizer]
+) -> None:
     """Separate vocabularies leave nothing to tie between the source and the target."""
-    separate = config["target_tokenizer"] is not None
-    if separate and "target" not in roles:
+    vocabularies = [each.vocabulary.tokens for each in trainers.values() if isinstance(each, Tokenizer)]
+    is_one = len(vocabularies) == len(trainers) and all(each == vocabularies[0] for each in vocabularies)
+    separate = config["target_tokenizer"] is not None and not is_one
+    if config["target_tokenizer"] is not None and "target" not in roles:
         raise ValueError("target_tokenizer: the model classifies texts, and there is no target to tokenize")
     if separate and config["model"].get("tied_embeddings") == "all":
         raise ValueError(
@@ -136,12 +147,25 @@ def check_positions(config: Mapping[str, Any]) -> None:
     """Learned positions end somewhere: texts (and EOS, where a model translates) must not be longer."""
     model, longest = config["model"], config["data"]["max_length"]
     for key, part, end in (("model", model, 1), ("model.encoder", model.get("encoder", {}), 0)):
-        places = part.get("max_positions")
-        if part.get("positions") == "learned" and (longest is None or longest + end > places):
+        places = part.get("max_positions")  # encoders of translators have none of their own
+        if part.get("positions") == "learned" and places and (longest is None or longest + end > places):
             raise ValueError(
                 f"{key}.positions=learned has room for {key}.max_positions={places} tokens, but texts may "
                 f"have data.max_length={longest}{' and EOS' * end}: raise the one, lower the other, or use "
                 f"{key}.positions=sinusoidal"
+            )
+
+
+def check_subword_dropout(config: Mapping[str, Any]) -> None:
+    """Only merges can be left out."""
+    node = config["data"]["subword_dropout"]
+    if node is None or not node.get("probability"):
+        return
+    for key in ("tokenizer", "target_tokenizer"):
+        if config[key] is not None and not config[key]["_target_"].endswith(".train_bpe"):
+            raise ValueError(
+                f"regularization.bpe_dropout={node['probability']}: {key} has no merges to leave out; choose "
+                f"{'tokenizer' if key == 'tokenizer' else 'tokenizer@target_tokenizer'}=bpe, or set it to 0"
             )
 
 
@@ -154,6 +178,20 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
     for name, ours in REPLACED.items():
         if trainer.get(name) is not None:
             raise ValueError(f"trainer.{name}: use {ours} instead")
+
+
+def check_monitored(config: Mapping[str, Any], task: Task) -> None:
+    """Which metrics there are of translations is a choice."""
+    if not isinstance(task, Seq2SeqTask):
+        return
+    split, _, name = config["monitor"]["metric"].rpartition("/")
+    of_texts = [name for metric in task.metrics.values() for name in metric(["a"], [["a"]]).values]
+    known = [f"{split}/{name}" for name in (*of_texts, "loss", "token_accuracy")]
+    if f"{split}/{name}" not in known:
+        raise ValueError(
+            f"monitor.metric={split}/{name}: with these metrics there is no such score; "
+            f"expected one of {', '.join(known)}"
+        )
 
 
 def check_monitoring(config: Mapping[str, Any]) -> None:

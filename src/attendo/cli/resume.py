@@ -37,7 +37,8 @@ def resumed(words: list[str]) -> list[str]:
         return resumed_automatically(others)
     path = Path(wanted[-1]).expanduser()
     if path.is_file():
-        read_checkpoint(path)  # before anything else is done
+        read_checkpoint(path)
+        place_of(path)  # before anything else is done
         folder = path.resolve().parent.parent
         is_in_its_run = path.resolve().parent.name == "checkpoints" and (folder / "config.yaml").is_file()
         return of_run(others, folder, path) if is_in_its_run else [*others, quoted("resume", path)]
@@ -149,8 +150,8 @@ def newest_checkpoint(folder: Path) -> Path | None:
     for file in sorted((folder / "checkpoints").glob("*.ckpt")):
         try:
             read_checkpoint(file)
+            if not file.stem.startswith("average_"):
+                found[file] = (place_of(file)[1], file.stem == "last")
         except (ValueError, OSError) as error:
             print(f"warning: passing over {error}", file=sys.stderr)
-        else:
-            found[file] = (place_of(file)[1], file.stem == "last")
     return max(found, key=lambda file: found[file], default=None)

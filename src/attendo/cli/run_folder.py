@@ -43,13 +43,17 @@ PACKAGES = (
 
 
 @rank_zero_only
-def check_writable(folder: Path, resumes: bool) -> None:
-    """Raises ValueError if the run folder holds another run, or cannot be made or written."""
+def check_writable(folder: Path, resumes: bool, key: str = "hydra.run.dir") -> None:
+    """Raises ValueError if the run folder holds another run, or cannot be made or written.
+
+    Args:
+        key: what the user names the folder by.
+    """
     if (folder / "config.yaml").exists() and not resumes:
-        raise ValueError(
-            f"{folder} holds a run already: leave hydra.run.dir out, name another folder, or go on with that "
-            "run: resume=auto"
-        )
+        ways = ["leave hydra.run.dir out", "name another folder", "or go on with that run: resume=auto"]
+        if key != "hydra.run.dir":
+            ways = [f"leave {key} out", "or name another folder"]
+        raise ValueError(f"{folder} holds a run already: {', '.join(ways)}")
     probe(folder, "the run folder")
 
 

@@ -126,7 +126,7 @@ def prepare(config: Mapping[str, Any], saved: Saved | None) -> Ready:
     """
     preparation = build_preparation(config["data"])
     tokenizer_trainers = build_tokenizer_trainers(config)
-    rehearse(config, preparation.source.roles)
+    rehearse(config, preparation.source.roles, tokenizer_trainers)
     loggers = build_loggers(config, saved.steps if saved else None)
     trainer = build_trainer(config, loggers)  # the last thing that can refuse the user's words
     data = preparation.train(tokenizer_trainers)

@@ -39,7 +39,9 @@ def check_words(command: str, words: Sequence[str]) -> None:
         if word.startswith("-"):
             check_option(word)
         elif "=" not in word and not word.startswith("~") and not takes_value(before):
-            if command in ("evaluate", "predict") and not any(word.startswith("run=") for word in words):
+            if command in ("evaluate", "predict", "score") and not any(
+                word.startswith("run=") for word in words
+            ):
                 raise ValueError(f"{word}: expected key=value; a run is given as run={word}")
             raise ValueError(f'{word}: expected key=value. (A value with spaces: "key=one two")')
 

@@ -25,7 +25,8 @@ class Batch:
     Attributes:
         weight: 1 for a sentence, 0 for a filler that only evens out the number of micro-batches.
         rows: their rows in the split.
-        raw: role → raw texts, in batches to evaluate on (empty in training).
+        raw: role → raw texts, in batches to evaluate on (empty in training); "references" → all target texts
+            of each row, where some have several.
         real_tokens: tokens that are not padding (a number: asking for it does not wait for the device).
         padded_tokens: tokens with padding.
         sentence_count: sum of weights.
@@ -34,7 +35,7 @@ class Batch:
 
     weight: Float[Tensor, " batch"]
     rows: Int[Tensor, " batch"]
-    raw: Mapping[str, Sequence[str]]
+    raw: Mapping[str, Sequence[Any]]
     real_tokens: int
     padded_tokens: int
     sentence_count: int
@@ -69,13 +70,22 @@ class ClassificationBatch(Batch):
 
 @dataclass(frozen=True)
 class Seq2SeqBatch(Batch):
-    """Pairs. The source ends with EOS; the decoder reads BOS + target and has to answer target + EOS."""
+    """Pairs. The source ends with EOS; the decoder reads BOS + target and has to answer target + EOS.
+
+    Attributes:
+        copy_ids: the source's tokens by the ids that they have as targets; None where nothing is copied.
+        unknown_words: of the whole batch; the target id V + i stands for number i, with V the size of the
+            target's vocabulary. Among ``targets`` are those that the row's own source has; ``target_inputs``
+            have UNK for them.
+    """
 
     source: Int[Tensor, "batch source"]
     source_is_padding: Bool[Tensor, "batch source"]
     target_inputs: Int[Tensor, "batch target"]
     targets: Int[Tensor, "batch target"]
     target_is_padding: Bool[Tensor, "batch target"]
+    copy_ids: Int[Tensor, "batch source"] | None = None
+    unknown_words: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -143,8 +153,10 @@ def weights(rows: Rows, is_filler: bool) -> Tensor:
     return torch.zeros(len(rows)) if is_filler else torch.ones(len(rows))
 
 
-def raw_texts(split: Split, rows: Rows) -> dict[str, list[str]]:
-    return {role: split.raw(role, rows) for role in split.ids.columns}
+def raw_texts(split: Split, rows: Rows) -> dict[str, Sequence[Any]]:
+    raw: dict[str, Sequence[Any]] = {role: split.raw(role, rows) for role in split.ids.columns}
+    references = split.references(rows)
+    return {**raw, "references": references} if any(len(texts) > 1 for texts in references) else raw
 
 
 def side_lengths(columns: Mapping[str, IdColumn]) -> Lengths:

@@ -108,9 +108,13 @@ class StepPlan:
         cuts: NDArray[np.int64] = np.minimum(rising, latest)
         return cuts
 
+    def rows(self, epoch: int, step: int) -> Rows:
+        """Of one step, over all ranks."""
+        return self.rows_of_epoch(epoch)[step].astype(np.int64)
+
     def micro_batches(self, epoch: int, step: int, rank: int, ranks: int) -> list[MicroBatch]:
         """This rank's micro-batches of one step: as many as every other rank's, at least one."""
-        rows = self.rows_of_epoch(epoch)[step].astype(np.int64)
+        rows = self.rows(epoch, step)
         return share_of_rank(rows, self.lengths, self.sizes.tokens_per_micro_batch, rank, ranks)
 
 

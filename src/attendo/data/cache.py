@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-FORMAT = 2  # raise it whenever the contents of cached folders change
+FORMAT = 3  # raise it whenever the contents of cached folders change
 
 
 def content_key(*parts: object) -> str:

@@ -1,8 +1,10 @@
 """Lightning's view of the data: loaders of steps and of evaluation batches."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import get_args
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -11,15 +13,19 @@ from attendo.data.batches import (
     Batch,
     ClassificationBatch,
     Collate,
+    Seq2SeqBatch,
     collate_classification,
     collate_seq2seq,
     side_lengths,
 )
-from attendo.data.batching import BatchSizes, MicroBatch, StepPlan, evaluation_batches
+from attendo.data.batching import BatchSizes, MicroBatch, StepPlan, evaluation_batches, share_of_rank
+from attendo.data.bpe_dropout import BpeDropout, SubwordSampler
+from attendo.data.copying import Copying
 from attendo.data.labels import label_groups
 from attendo.data.loader import StepLoader
 from attendo.data.preparation import PreparedData, Split
 from attendo.data.sampling import Sampling
+from attendo.data.tables import Rows
 from attendo.suggestions import did_you_mean
 
 
@@ -32,6 +38,9 @@ class TextDataModule(pl.LightningDataModule):
     Args:
         sampling: "natural": every training row once in an epoch; "balanced": every class equally often.
         augmentation: of the training texts; None: none.
+        subword_dropout: of the training texts; None: none. Batches are planned without it; then a step's rows
+            are divided into micro-batches with it.
+        copies: whether the model copies, so that batches have what it can copy.
 
     Raises:
         ValueError: what these data cannot have, or a row that no micro-batch holds.
@@ -44,6 +53,8 @@ class TextDataModule(pl.LightningDataModule):
         seed: int,
         sampling: Sampling = "natural",
         augmentation: TokenAugmentation | None = None,
+        subword_dropout: BpeDropout | None = None,
+        copies: bool = False,
     ) -> None:
         super().__init__()
         check_sampling(sampling, data)
@@ -56,8 +67,13 @@ class TextDataModule(pl.LightningDataModule):
         self.data, self.sizes, self.seed, self.sampling = data, sizes, seed, sampling
         self.augmentation = augmentation if is_augmented else None
         self.collate: Collate = collate_classification if data.is_labelled else collate_seq2seq
+        self.copying = Copying(data.tokenizers["source"], data.tokenizers["target"]) if copies else None
         for split in data.splits.values():
             sizes.check_fits(side_lengths(split.ids.columns))
+        self.sampler = None
+        if subword_dropout is not None and subword_dropout.is_on and "train" in data.splits:
+            self.sampler = SubwordSampler(subword_dropout, data.splits["train"], data.tokenizers, seed)
+            sizes.check_fits(self.sampler.largest)
 
     def train_dataloader(self) -> StepLoader[list[Batch]]:
         split = self.data.splits["train"]
@@ -68,10 +84,20 @@ class TextDataModule(pl.LightningDataModule):
         plan = StepPlan(side_lengths(split.ids.columns), self.sizes, self.seed, classes)
 
         def build(epoch: int, step: int) -> list[Batch]:
+            if self.sampler is not None:
+                return self.resegmented(self.sampler, plan.rows(epoch, step), epoch)
             parts = plan.micro_batches(epoch, step, *self.rank_and_ranks())
             return [self.augmented(self.collated(split, part, with_raw=False), epoch) for part in parts]
 
         return StepLoader(build, lambda: self.place(plan.steps), plan.steps)
+
+    def resegmented(self, sampler: SubwordSampler, rows: Rows, epoch: int) -> list[Batch]:
+        """A step's micro-batches with other subwords; every rank draws all rows, to know their number."""
+        drawn, budget = sampler.drawn(rows, epoch), self.sizes.tokens_per_micro_batch
+        lengths = side_lengths(drawn.ids.columns)
+        parts = share_of_rank(np.arange(len(rows)), lengths, budget, *self.rank_and_ranks())
+        batches = [self.collated(drawn, part, with_raw=False) for part in parts]
+        return [self.augmented(replace(b, rows=torch.from_numpy(rows)[b.rows]), epoch) for b in batches]
 
     def val_dataloader(self) -> "EvaluationLoader":
         return EvaluationLoader(self, "validation")
@@ -92,7 +118,11 @@ class TextDataModule(pl.LightningDataModule):
         return self.trainer.global_rank, self.trainer.world_size
 
     def collated(self, split: Split, part: MicroBatch, with_raw: bool) -> Batch:
-        return self.collate(split, part.rows, part.is_filler, with_raw)
+        batch = self.collate(split, part.rows, part.is_filler, with_raw)
+        if self.copying is None:
+            return batch
+        assert isinstance(batch, Seq2SeqBatch)
+        return self.copying.offered(batch, split)
 
     def augmented(self, batch: Batch, epoch: int) -> Batch:
         if self.augmentation is None:

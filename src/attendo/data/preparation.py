@@ -16,6 +16,7 @@ from attendo.data.cache import cached_folder, content_key
 from attendo.data.labels import Labels, encoded_labels, label_names
 from attendo.data.lengths import LengthPolicy
 from attendo.data.reading import (
+    REFERENCES,
     OnError,
     RawSplit,
     SkippedRow,
@@ -60,6 +61,12 @@ class Split:
     def raw(self, role: str, rows: Rows) -> list[str]:
         """Raw texts of some of the split's rows."""
         return self.texts.texts(role, self.ids.rows[rows])
+
+    def references(self, rows: Rows) -> list[list[str]]:
+        """All targets of some of the split's rows; empty where no row of the split can have several."""
+        if REFERENCES not in self.texts.names:
+            return []
+        return [json.loads(text) for text in self.raw(REFERENCES, rows)]
 
 
 @dataclass(frozen=True)
@@ -121,11 +128,12 @@ class Preparation:
     def text_roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.source.roles if role != "label")
 
-    def train(self, trainers: Mapping[str, TokenizerTrainer]) -> PreparedData:
+    def train(self, trainers: Mapping[str, TokenizerTrainer | Tokenizer]) -> PreparedData:
         """Tables of all splits, with tokenizers trained on the training split alone.
 
         Args:
-            trainers: role → how to train its tokenizer; one key "joint" for one over all roles.
+            trainers: role → how to train its tokenizer, or one that is there already; one key "joint" for one
+                over all roles.
 
         Raises:
             ValueError, FileNotFoundError: what is wrong with the user's files or settings.
@@ -205,11 +213,14 @@ class Preparation:
         """Place of a row of the text table, for messages."""
         return self.reader.places(raw.origin, np.array([row]))[0]
 
-    def trained_tokenizers(self, trainers: Mapping[str, TokenizerTrainer], raw: RawSplit) -> Tokenizers:
+    def trained_tokenizers(
+        self, trainers: Mapping[str, TokenizerTrainer | Tokenizer], raw: RawSplit
+    ) -> Tokenizers:
         tokenizers: Tokenizers = {}
         for name, trainer in trainers.items():
             roles = self.text_roles if name == "joint" else (name,)
-            tokenizers.update(dict.fromkeys(roles, self.trained(trainer, roles, raw)))
+            made = trainer if isinstance(trainer, Tokenizer) else self.trained(trainer, roles, raw)
+            tokenizers.update(dict.fromkeys(roles, made))
         return tokenizers
 
     def trained(self, trainer: TokenizerTrainer, roles: Sequence[str], raw: RawSplit) -> Tokenizer:

@@ -21,6 +21,8 @@ from attendo.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 
+REFERENCES = "references"  # column of the tables of validation and test pairs: all targets of a row, as JSON
+
 UnicodeForm = Literal["NFC", "NFD", "NFKC", "NFKD"]
 OnError = Literal["error", "skip"]
 
@@ -93,7 +95,8 @@ class TextReader:
             ValueError: a bad row, or every row is bad.
         """
         place = self.begin(split)
-        key = content_key("texts", self.source.fingerprint(split), self.unicode, self.label_separator)
+        settings = [self.columns(split), self.unicode, self.label_separator]
+        key = content_key("texts", self.source.fingerprint(split), *settings)
         # A table that lacks rows is none for "error", and tells places by the names that files have now.
         key_of_table = content_key(key, place) if self.on_error == "skip" else key
         folder = cached_folder(self.cache_dir, key_of_table, lambda folder: self.write_table(split, folder))
@@ -105,19 +108,28 @@ class TextReader:
     def write_table(self, split: str, folder: Path) -> None:
         log.info("reading the %s texts", split)
         bad: list[BadRow] = []
-        TextTable.write(folder / "texts.arrow", self.source.roles, self.usable(split, bad))
+        TextTable.write(folder / "texts.arrow", self.columns(split), self.usable(split, bad))
         check_some_left(split, len(TextTable.open(folder / "texts.arrow")), bad)
         text = json.dumps([(row.where, row.problem) for row in bad])
         (folder / "skipped.json").write_text(text, encoding="utf-8")
 
+    def columns(self, split: str) -> list[str]:
+        """Of the table: in training a row has one target."""
+        has_references = split != "train" and "target" in self.source.roles
+        return [*self.source.roles, *[REFERENCES] * has_references]
+
     def rows(self, split: str) -> Iterator[Row | BadRow]:
-        """The source's rows; those whose label is wrong are bad ones."""
-        if "label" not in self.source.roles:
-            yield from self.source.rows(split)
-            return
-        place = self.source.roles.index("label")
+        """The source's rows; bad ones are also a wrong label, and several targets in training."""
+        place = self.source.roles.index("label") if "label" in self.source.roles else None
         for row in self.source.rows(split):
-            yield row if isinstance(row, BadRow) else self.with_label_text(row, place)
+            if isinstance(row, BadRow):
+                yield row
+            elif split == "train" and len(row.references) > 1:
+                yield BadRow(
+                    row.where, f"found {len(row.references)} targets; training takes one of a source"
+                )
+            else:
+                yield row if place is None else self.with_label_text(row, place)
 
     def with_label_text(self, row: Row, place: int) -> Row | BadRow:
         """The row with its label as tables keep it, which is field number ``place``."""
@@ -130,14 +142,21 @@ class TextReader:
         return Row(tuple(fields), row.where)
 
     def usable(self, split: str, bad: list[BadRow]) -> Iterator[list[str]]:
-        """Fields of the good rows; the others are refused, or appended to ``bad``."""
+        """Columns of the good rows; the others are refused, or appended to ``bad``."""
+        has_references = REFERENCES in self.columns(split)
         for row in self.rows(split):
             if not isinstance(row, BadRow):
-                yield [normalised(text, self.unicode) for text in row.fields]
+                targets = [self.references(row)] if has_references else []
+                yield [normalised(text, self.unicode) for text in row.fields] + targets
             elif self.on_error == "error":
                 raise row.error
             else:
                 bad.append(row)
+
+    def references(self, row: Row) -> str:
+        """All targets of a row of pairs, as tables keep them."""
+        targets = row.references or (row.fields[self.source.roles.index("target")],)
+        return json.dumps([normalised(text, self.unicode) for text in targets], ensure_ascii=False)
 
     def places(self, origin: str, rows: Rows) -> list[str]:
         """Places of some rows of the text table of one of the source's splits, for messages.

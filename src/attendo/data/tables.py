@@ -37,6 +37,11 @@ class TextTable:
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
+    @property
+    def names(self) -> list[str]:
+        names: list[str] = self.table.column_names
+        return names
+
     def texts(self, name: str, rows: Rows) -> list[str]:
         """The texts of some rows, in that order."""
         column, chunk_of_row = self.table.column(name), rows // ROWS_PER_CHUNK

@@ -27,5 +27,8 @@ class Step(Protocol[StateType]):
     def __call__(
         self, last_tokens: Int[Tensor, " row"], state: StateType
     ) -> tuple[Float[Tensor, "row vocab"], StateType]:
-        """Log-probabilities of the next token of every row, and the state after the token that was read."""
+        """Log-probabilities of the next token of every row, and the state after the token that was read.
+
+        The log-probabilities are the search's own: it may write into them.
+        """
         ...

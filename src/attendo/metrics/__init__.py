@@ -16,12 +16,22 @@ from attendo.metrics.classification import (
     matthews_correlation,
     micro_f1,
 )
-from attendo.metrics.generation import Bleu, corpus_bleu, exact_match
+from attendo.metrics.error_rates import ErrorRate, ExactMatch
+from attendo.metrics.result import Metric, MetricResult
+from attendo.metrics.rouge import Rouge
 from attendo.metrics.scores import classification_scores, multilabel_scores, per_class
+from attendo.metrics.translation import Bleu, Chrf, Ter
 
 __all__ = [
     "Bleu",
+    "Chrf",
     "ConfidenceBins",
+    "ErrorRate",
+    "ExactMatch",
+    "Metric",
+    "MetricResult",
+    "Rouge",
+    "Ter",
     "accuracy",
     "auroc",
     "average_precision",
@@ -29,8 +39,6 @@ __all__ = [
     "classification_scores",
     "confidence_bins",
     "confusion_counts",
-    "corpus_bleu",
-    "exact_match",
     "expected_calibration_error",
     "fit_temperature",
     "macro_f1",

@@ -1,10 +1,12 @@
 """A trained model that answers new text: what ``attendo.load`` returns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from attendo.checkpoint import build_stored, load_trained
+from attendo.checkpoint import build_stored
 from attendo.predictor.classifier import Attention, Classification, Classifier
+from attendo.predictor.combined import combined
+from attendo.predictor.decoding import decoding_node, with_ids
 from attendo.predictor.machine import PRECISIONS, Machine, device_of, precision_on
 from attendo.predictor.reader import CHUNK, TruncationWarning, chunks
 from attendo.predictor.translator import Score, Translation, Translator
@@ -20,16 +22,20 @@ __all__ = [
     "Translator",
     "TruncationWarning",
     "chunks",
+    "combined",
+    "decoding_node",
     "device_of",
     "load",
     "precision_on",
+    "with_ids",
 ]
 
 
 def load(
-    run: str | Path,
+    run: str | Path | Sequence[str | Path],
     checkpoint: str = "best",
     *,
+    combine: str | None = None,
     trust: Iterable[str] = (),
     accelerator: str = "auto",
     precision: str | None = None,
@@ -42,20 +48,23 @@ def load(
     longest length are the run's. What is said of one text does not depend on the others, up to rounding.
 
     Args:
-        run: a run folder or a checkpoint file. A stranger's runs no code.
-        checkpoint: which file of a folder: "best" or "last".
+        run: a run folder or a checkpoint file; or several, with ``combine``. A stranger's runs no code.
+        checkpoint: which file of a folder: "best", "last", …
+        combine: what several become: an "ensemble" of translators, whose probabilities are averaged at every
+            token, or the "average" of their weights, which makes sense of checkpoints of one training.
         trust: packages beside attendo and torch that the checkpoint may build objects from.
         accelerator: auto, cpu, gpu, cuda or mps.
         precision: 32-true, bf16-mixed or 16-mixed; None: the run's on an accelerator, 32-true on a CPU.
         batch_tokens: tokens, padding included, that are held at a time; None: as in training.
-        decoding: what is to be different in the run's decoding, such as ``{"length_factor": 1.5}``.
+        decoding: what is to be different in the run's decoding, such as ``{"beam_size": 10}``; with another
+            ``_target_`` (attendo.tasks.GreedyDecoding, …) only its limits stay.
 
     Raises:
         FileNotFoundError: there is no such run.
         ValueError: the file is damaged or not safe, or an argument makes no sense.
     """
     device = device_of(accelerator)
-    trained = load_trained(run, checkpoint, trust)
+    trained, *others = combined(run, checkpoint, combine, trust)
     config = trained.contents.config
     try:
         precision = precision_on(device, precision, config["trainer"]["precision"])
@@ -66,6 +75,7 @@ def load(
             if decoding:
                 raise ValueError(f"decoding: {trained.path} is a classifier, which decodes nothing")
             return Classifier(trained, machine)
-        return Translator(trained, machine, build_stored(config, "decoding", decoding or {}, trust))
+        node = decoding_node(config, decoding or {}, trained.contents.tokenizers["target"])
+        return Translator(trained, machine, build_stored(node, "decoding", trust), others)
     except (KeyError, TypeError) as error:  # a stranger's configuration may lack anything
         raise ValueError(f"{trained.path} is damaged: {type(error).__name__}: {error}") from error

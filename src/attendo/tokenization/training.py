@@ -4,6 +4,7 @@ Train on the training split only. A vocabulary shared by source and target comes
 in one call; separate vocabularies from one call each.
 """
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -44,7 +45,12 @@ def train_word(
 
 
 def train_whitespace(
-    texts: Iterable[str], *, lowercase: bool, minimum_count: int, maximum_size: int | None
+    texts: Iterable[str],
+    *,
+    lowercase: bool,
+    minimum_count: int,
+    maximum_size: int | None,
+    split: str = "",
 ) -> Tokenizer:
     """Train a tokenizer for texts that are tokenized already: tokens are what stands between whitespace.
 
@@ -54,17 +60,25 @@ def train_whitespace(
     Args:
         texts: the training texts.
         lowercase: encode "The" as "the".
+        split: characters that are always tokens of their own, such as ",." so that in "call self.save," there
+            are the names of the program. Decoded, they have spaces around them.
         minimum_count: how often a token must occur to be in the vocabulary.
         maximum_size: most tokens in the vocabulary, the four special ones included; the most frequent
             stay, equally frequent ones in the order of their code points. None: no limit.
 
     Raises:
-        ValueError: if there is no token to train on or a number makes no sense.
+        ValueError: if there is no token to train on, a number makes no sense, or a special token would be
+            split.
     """
+    if wrong := sorted(set(split) & set("".join(SPECIAL_TOKENS) + "\\")):
+        raise ValueError(f"split is {split!r}; {''.join(wrong)} is needed to tell special tokens from text.")
     backend = tokenizers.Tokenizer(models.WordLevel({}, unk_token=_UNKNOWN))
     escapes = [normalizers.Replace(token, f"\\{token}") for token in SPECIAL_TOKENS]
     backend.normalizer = normalizers.Sequence([normalizers.Lowercase()] * lowercase + escapes)
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    if split:
+        own = pre_tokenizers.Split(Regex(f"[{re.escape(split)}]"), "isolated")
+        backend.pre_tokenizer = pre_tokenizers.Sequence([backend.pre_tokenizer, own])
     unescapes = [decoders.Replace(f"\\{token}", token) for token in SPECIAL_TOKENS]
     # this decoder puts a space before tokens without the prefix, and no token begins with a space
     join = decoders.WordPiece(prefix=" ", cleanup=False)

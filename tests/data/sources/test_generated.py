@@ -141,3 +141,42 @@ def test_held_out_years_occur_in_the_test_split_only() -> None:
     assert len(years(True, "test")) == 20 and not years(True, "test") & years(True, "train")
     assert years(False, "test") == years(False, "train")
     assert len(years(False, "train")) == 200
+
+
+def test_spaced_dates_are_the_same_dates_with_the_year_as_a_word(dates: SyntheticDates) -> None:
+    spaced = SyntheticDates(train=500, validation=1, test=1, seed=3, held_out_years=True, spaced=True)
+    for row, plain in zip(spaced.rows("train"), dates.rows("train"), strict=False):
+        assert [text.replace(" ", "") for text in row.fields] == [
+            text.replace(" ", "") for text in plain.fields
+        ]
+        source, target = (text.split() for text in row.fields)
+        year, first, month, second, day = target
+        assert (first, second) == ("-", "-") and len(year) == 4 and len(month) == len(day) == 2
+        assert source.count(year) == 1
+        assert all(word.isalnum() or len(word) == 1 for word in source)
+
+
+def test_of_many_years_most_are_too_rare_to_be_known_and_only_years_are() -> None:
+    many = SyntheticDates(10000, 1, 1000, seed=1, held_out_years=True, years=[1000, 2999], spaced=True)
+    train, test = ([row.fields for row in many.rows(split)] for split in ("train", "test"))
+    counts = Counter(word.lower() for pair in train for text in pair for word in text.split())
+    rare = {word for word, count in counts.items() if count < 15}
+    assert all(re.fullmatch(r"[12]\d{3}", word) for word in rare)
+    has_rare = sum(target[:4] in rare for _, target in train)
+    assert 0.5 < has_rare / len(train) < 0.9
+    assert not any(target[:4] in counts for _, target in test)
+    assert all(
+        word.lower() in counts
+        for pair in test
+        for text in pair
+        for word in text.split()
+        if len(word) != 4 or not word.isdigit()
+    )
+
+
+@pytest.mark.parametrize("years", [[], [1900], [1900, 1910], [999, 1100], [2000, 10000], [2000, 1900]])
+def test_years_that_make_no_sense_are_refused(years: list[int]) -> None:
+    with pytest.raises(
+        ValueError, match=r"years: found \[.*\]; expected the first and the last of 20 or more"
+    ):
+        SyntheticDates(1, 1, 1, seed=0, held_out_years=False, years=years)

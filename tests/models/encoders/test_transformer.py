@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from attendo.models.encoders import TransformerTextEncoder
+from attendo.models.transformer import TransformerEncoder
 
 LENGTHS = [4, 9, 1, 6]
 IS_PADDING = torch.arange(9) >= torch.tensor(LENGTHS)[:, None]
-POSITIONS = ["sinusoidal", "learned"]
+POSITIONS = ["sinusoidal", "learned", "rotary", "none"]
 
-both_positions = pytest.mark.parametrize("positions", POSITIONS)
+every_position = pytest.mark.parametrize("positions", POSITIONS)
+added_positions = pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
 
 
 def build(positions="sinusoidal", *, input_size=5, width=8, norm="pre", dropout=0.0):
@@ -30,14 +32,15 @@ def sinusoids(count, width):
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
 
 
-@both_positions
+@every_position
 def test_the_layers_read_projected_inputs_plus_positions(positions):
     encoder, inputs = build(positions), batch()
     torch.nn.init.normal_(encoder.project.bias)
     weight, bias = encoder.project.weight.detach().numpy(), encoder.project.bias.detach().numpy()
+    vectors = np.zeros((9, 8))
     if positions == "sinusoidal":
         vectors = sinusoids(9, 8)
-    else:
+    elif positions == "learned":
         vectors = encoder.positions.weight.detach().numpy() * np.sqrt(8)
     placed = torch.from_numpy(np.sqrt(8) * (inputs.numpy() @ weight.T + bias) + vectors)
     expected = encoder.layers(placed, IS_PADDING)
@@ -52,7 +55,7 @@ def test_inputs_of_the_right_size_are_not_projected():
     assert encoder(batch(8), IS_PADDING).shape == (4, 9, 8)
 
 
-@both_positions
+@added_positions
 def test_embeddings_and_positions_start_at_about_the_same_size(positions):
     """So that neither drowns the other."""
     torch.manual_seed(0)
@@ -61,7 +64,7 @@ def test_embeddings_and_positions_start_at_about_the_same_size(positions):
     assert 0.5 < projected.square().mean() / encoder.positions(50).square().mean() < 4
 
 
-@both_positions
+@every_position
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_neighbours_and_padding_do_not_change_a_sentence(positions, norm):
     encoder, inputs = build(positions, norm=norm), batch()
@@ -75,7 +78,7 @@ def test_neighbours_and_padding_do_not_change_a_sentence(positions, norm):
         torch.testing.assert_close(alone[0], states[sentence, :length], rtol=0, atol=1e-12)
 
 
-@both_positions
+@every_position
 def test_whatever_stands_at_padding_is_not_read_and_gets_no_gradient(positions):
     encoder, inputs = build(positions), batch()
     changed = torch.where(IS_PADDING[:, :, None], 1000.0, inputs).requires_grad_()
@@ -87,14 +90,31 @@ def test_whatever_stands_at_padding_is_not_read_and_gets_no_gradient(positions):
     assert all((parameter.grad != 0).any() for parameter in encoder.parameters())
 
 
-def test_order_counts_and_without_positions_it_would_not():
-    encoder, inputs = build(), batch()[1:2]
+@every_position
+def test_order_counts_unless_there_are_no_positions(positions):
+    encoder, inputs = build(positions), batch()[1:2]
     nothing_is_padding = IS_PADDING[1:2]
     reverse = encoder(inputs.flip(1), nothing_is_padding).flip(1)
-    assert (reverse - encoder(inputs, nothing_is_padding)).abs().max() > 1e-2
-    encoder.positions.table.zero_()
-    reverse = encoder(inputs.flip(1), nothing_is_padding).flip(1)
-    torch.testing.assert_close(reverse, encoder(inputs, nothing_is_padding), rtol=0, atol=1e-12)
+    difference = (reverse - encoder(inputs, nothing_is_padding)).abs().max()
+    assert difference < 1e-12 if positions == "none" else difference > 1e-3
+
+
+def test_every_option_reaches_the_layers():
+    """The same layers, given the same options, whatever stands before them."""
+    options = (8, 2, 2, 16, "post", "swiglu", 0.1, 0.2, "rms", "rotary", 0.3)
+    torch.manual_seed(0)
+    expected = TransformerEncoder(*options)
+    torch.manual_seed(0)
+    encoder = TransformerTextEncoder(
+        8, 8, 2, 2, 16, "post", "swiglu", "rotary", 9, 0.1, 0.2, normalization="rms", activation_dropout=0.3
+    )
+    assert str(encoder.layers) == str(expected)
+    assert encoder.layers.layers[0].attention.dropout == 0.2
+    inputs = batch(8).float()
+    torch.manual_seed(1)
+    states = encoder.layers(inputs, IS_PADDING)
+    torch.manual_seed(1)
+    torch.testing.assert_close(states, expected(inputs, IS_PADDING), rtol=0, atol=0)
 
 
 def test_a_text_longer_than_the_table_works_with_sinusoids_and_is_refused_by_learned_positions():
@@ -110,7 +130,7 @@ def test_dropout_also_falls_on_the_inputs():
     assert not torch.allclose(encoder.eval()(inputs, IS_PADDING), encoder(elsewhere, IS_PADDING))
 
 
-@both_positions
+@every_position
 @pytest.mark.parametrize("time", [0, 3])
 def test_empty_sentences_have_states_of_zero(positions, time):
     states = build(positions)(torch.randn(2, time, 5).double(), torch.ones(2, time, dtype=torch.bool))
@@ -118,7 +138,7 @@ def test_empty_sentences_have_states_of_zero(positions, time):
     assert (states == 0).all()
 
 
-@both_positions
+@every_position
 def test_no_tensor_is_made_on_another_device_than_the_inputs(positions):
     states = build(positions).to("meta")(batch().to("meta"), IS_PADDING.to("meta"))
     assert states.device.type == "meta"

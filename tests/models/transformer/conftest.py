@@ -2,7 +2,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
 
+from attendo.models.decoders import RecurrentDecoder
 from attendo.models.transformer import TransformerDecoder, TransformerEncoder, TransformerSeq2Seq
 
 
@@ -11,21 +13,31 @@ def build_model(
     vocabulary_sizes: tuple[int, int] = (20, 20),
     width: int = 16,
     layers: int = 2,
+    decoder_layers: int | None = None,
     heads: int = 4,
     feed_forward_size: int = 24,
     norm: str = "pre",
+    normalization: str = "layer",
     activation: str = "relu",
     positions: str = "sinusoidal",
     max_positions: int = 64,
     tied_embeddings: str = "all",
+    decoder: str = "transformer",
     dropout: float = 0.0,
     seed: int = 0,
 ) -> TransformerSeq2Seq:
+    """A model; decoder: "transformer" or the cell of a recurrent one; dropout: of every kind."""
     torch.manual_seed(seed)
-    shape = (width, layers, heads, feed_forward_size, norm, activation, dropout, dropout)
-    encoder, decoder = TransformerEncoder(*shape), TransformerDecoder(*shape)
+    deeper = layers if decoder_layers is None else decoder_layers
+    rest = (heads, feed_forward_size, norm, activation, dropout, dropout, normalization, positions, dropout)
+    encoder = TransformerEncoder(width, layers, *rest)
+    writes: nn.Module = (
+        TransformerDecoder(width, deeper, *rest)
+        if decoder == "transformer"
+        else RecurrentDecoder(width, decoder, deeper, heads, dropout, dropout, dropout)
+    )
     return TransformerSeq2Seq(
-        *vocabulary_sizes, width, encoder, decoder, positions, max_positions, tied_embeddings, dropout
+        *vocabulary_sizes, width, encoder, writes, positions, max_positions, tied_embeddings, dropout
     )
 
 

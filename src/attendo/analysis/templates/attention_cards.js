@@ -6,13 +6,6 @@ const STRETCHES = 150;  // of the strip that stands for a long text
 const CLOSED_CLASSES = 3;
 const MOST = 8;
 
-function make(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-}
-
 function card(number, view, isCurrent, parts) {
   const text = TEXTS[number], status = statusOf(text);
   const made = make("article", "card", heading(number, text, status));

@@ -21,11 +21,13 @@ class Row:
         fields: stripped, in the order of the source's ``roles``; none is empty but a label.
         where: place of the row for error messages, such as ``train.tsv:17``.
         labels: where the source has a list of labels in place of a text; the label's field is then empty.
+        references: where the source has a list of targets in place of a text; the first is in the field.
     """
 
     fields: tuple[str, ...]
     where: str
     labels: tuple[str, ...] | None = None
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,19 +105,29 @@ def row_or_bad(values: Sequence[object], roles: Sequence[str], where: str) -> Ro
     """Build a row, or say what is wrong with it.
 
     Numbers and booleans become JSON's text for them, white space at both ends goes. Wrong is a value that is
-    missing, empty, or neither text nor number nor boolean. Only a label may be empty, or a list of such
-    values: whether a row may have no label, or several, is not the source's to know.
+    missing, empty, or neither text nor number nor boolean. Only a label may be empty. A label or a target may
+    be a list of such values: whether a row may have no label, or several, is not the source's to know.
     """
     fields: list[str] = []
     labels: tuple[str, ...] | None = None
+    references: tuple[str, ...] = ()
     try:
         for value, role in zip(values, roles, strict=True):
             if role == "label" and isinstance(value, list):
                 labels, value = tuple(_field(label, role) for label in value), ""
+            elif role == "target" and isinstance(value, list):
+                references = _references(value)
+                value = references[0]
             fields.append(_field(value, role))
     except ValueError as error:
         return BadRow(where, str(error))
-    return Row(tuple(fields), where, labels)
+    return Row(tuple(fields), where, labels, references)
+
+
+def _references(values: Sequence[object]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("the target is an empty list; expected one text or more")
+    return tuple(_field(value, f"target {number}") for number, value in enumerate(values, start=1))
 
 
 def _field(value: object, role: str) -> str:

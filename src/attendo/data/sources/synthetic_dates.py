@@ -2,13 +2,13 @@
 
 import datetime
 import random
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from attendo.data.sources.generated import belongs, check_sizes, rows_digest
 from attendo.data.sources.rows import Row
 
-FIRST_YEAR, LAST_YEAR = 1900, 2099
-HELD_OUT_YEARS = 20
+HELD_OUT = 10  # of so many years, one
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -69,22 +69,45 @@ LATE_DAY_FORMATS = (
 class SyntheticDates:
     """Unambiguous English dates (source) and their ISO form (target): "the 3rd of May 1987", "1987-05-03".
 
-    Years are 1900 to 2099, always with four digits; a weekday that is written is the right one. No source
-    text stands in two splits.
+    Years are written with four digits; a weekday that is written is the right one. No source text stands in
+    two splits.
 
     Args:
         train, validation, test: number of examples.
         seed: decides every example.
-        held_out_years: whether the years of the test split (20 of the 200) occur in no other split, so
+        held_out_years: whether the years of the test split (a tenth of all) occur in no other split, so
             that a model must have learned to copy them.
+        years: the first and the last.
+        spaced: whether spaces are between words, numbers and marks ("5 . 3 . 2019", "2019 - 03 - 05"), so
+            that a year is a token of its own for models of words.
+
+    Raises:
+        ValueError: there are too few years, or some without four digits.
     """
 
     roles: tuple[str, ...] = ("source", "target")
 
-    def __init__(self, train: int, validation: int, test: int, seed: int, held_out_years: bool) -> None:
+    def __init__(
+        self,
+        train: int,
+        validation: int,
+        test: int,
+        seed: int,
+        held_out_years: bool,
+        years: Sequence[int] = (1900, 2099),
+        spaced: bool = False,
+    ) -> None:
         self.sizes = {"train": train, "validation": validation, "test": test}
         self.seed = seed
         self.held_out_years = held_out_years
+        self.spaced = spaced
+        first, last = years if len(years) == 2 else (0, 0)
+        self.years = list(range(first, last + 1))
+        if len(self.years) < 2 * HELD_OUT or first < 1000 or last > 9999:
+            raise ValueError(
+                f"years: found {list(years)}; expected the first and the last of {2 * HELD_OUT} or more, "
+                "from 1000 to 9999"
+            )
 
     def check(self, split: str) -> None:
         """Check the sizes."""
@@ -105,17 +128,19 @@ class SyntheticDates:
         number = 0
         while number < self.sizes[split]:
             date = _random_date(generator, years)
-            source = written(date, generator)
+            source, target = written(date, generator), date.isoformat()
             if belongs(source, split):
                 number += 1
-                yield Row((source, date.isoformat()), f"synthetic dates, {split}:{number}")
+                fields = (spaced(source), spaced(target)) if self.spaced else (source, target)
+                yield Row(fields, f"synthetic dates, {split}:{number}")
 
     def _years(self, split: str) -> list[int]:
-        years = list(range(FIRST_YEAR, LAST_YEAR + 1))
         if not self.held_out_years:
-            return years
-        held_out = random.Random(f"held-out years {self.seed}").sample(years, HELD_OUT_YEARS)
-        return [year for year in years if (year in held_out) == (split == "test")]
+            return self.years
+        held_out = random.Random(f"held-out years {self.seed}").sample(
+            self.years, len(self.years) // HELD_OUT
+        )
+        return [year for year in self.years if (year in held_out) == (split == "test")]
 
 
 def _random_date(generator: random.Random, years: list[int]) -> datetime.date:
@@ -140,6 +165,11 @@ def written(date: datetime.date, generator: random.Random) -> str:
         year=date.year,
     )
     return generator.choices((text, text.lower(), text.upper()), weights=(8, 1, 1))[0]
+
+
+def spaced(text: str) -> str:
+    """Return the text with spaces between words, numbers and marks."""
+    return " ".join(re.findall(r"\w+|[^\w\s]", text))
 
 
 def ordinal(number: int) -> str:

@@ -1,19 +1,16 @@
 """The Transformer's encoder as the encoder of a classifier."""
 
 from math import sqrt
-from typing import Literal
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.feed_forward import Activation
 from attendo.models.layers.linear import xavier_linear
-from attendo.models.layers.positions import LearnedPositions, SinusoidalPositions
+from attendo.models.layers.norms import Normalization
+from attendo.models.layers.positions import Positions, added_positions
 from attendo.models.layers.residual import Norm
 from attendo.models.transformer.encoder import TransformerEncoder
-
-POSITIONS = {"sinusoidal": SinusoidalPositions, "learned": LearnedPositions}
 
 
 class TransformerTextEncoder(nn.Module):
@@ -23,19 +20,15 @@ class TransformerTextEncoder(nn.Module):
 
     Args:
         input_size: features per input position.
-        width: features per state.
-        layers: number of layers.
-        heads: attention heads per layer; they share the width.
-        feed_forward_size: features of the hidden layer in the feed-forward networks.
-        norm: layer normalization before each sub-layer ("pre") or after its residual sum ("post").
-        activation: nonlinearity of the feed-forward networks.
-        positions: fixed sinusoids for any length, or trained vectors.
+        positions: fixed sinusoids for any length ("sinusoidal") or trained vectors ("learned"), added to the
+            inputs; "rotary" as in TransformerEncoder; or "none".
         max_positions: tokens; longest text with learned positions, size of the first table of sinusoids.
         dropout: probability of zeroing a feature of an input or of a sub-layer's answer.
-        attention_dropout: probability of zeroing an attention weight.
+        width, layers, heads, feed_forward_size, norm, activation, attention_dropout, normalization,
+        activation_dropout: as in TransformerEncoder.
 
     Raises:
-        ValueError: the width is not a multiple of heads; unknown norm, activation or positions.
+        ValueError: as TransformerEncoder.
     """
 
     def __init__(
@@ -47,19 +40,30 @@ class TransformerTextEncoder(nn.Module):
         feed_forward_size: int,
         norm: Norm,
         activation: Activation,
-        positions: Literal["sinusoidal", "learned"],
+        positions: Positions,
         max_positions: int,
         dropout: float,
         attention_dropout: float,
+        normalization: Normalization = "layer",
+        activation_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        check_choice("model.encoder.positions", positions, tuple(POSITIONS))
         self.project = nn.Identity() if input_size == width else xavier_linear(input_size, width)
-        self.positions = POSITIONS[positions](width, max_positions)
+        self.positions = added_positions("model.encoder.positions", positions, width, max_positions)
         self.scale = sqrt(width)
         self.dropout = nn.Dropout(dropout)
         self.layers = TransformerEncoder(
-            width, layers, heads, feed_forward_size, norm, activation, dropout, attention_dropout
+            width,
+            layers,
+            heads,
+            feed_forward_size,
+            norm,
+            activation,
+            dropout,
+            attention_dropout,
+            normalization,
+            positions,
+            activation_dropout,
         )
         self.output_size = width
 
@@ -75,6 +79,8 @@ class TransformerTextEncoder(nn.Module):
         """
         if inputs.shape[1] == 0:  # a batch of empty sentences, which attention refuses
             return inputs.new_zeros(inputs.shape[0], 0, self.output_size)
-        placed = self.scale * self.project(inputs) + self.positions(inputs.shape[1])
+        placed = self.scale * self.project(inputs)
+        if self.positions is not None:
+            placed = placed + self.positions(inputs.shape[1])
         states: Tensor = self.layers(self.dropout(placed), is_padding)
         return states.masked_fill(is_padding[:, :, None], 0.0)

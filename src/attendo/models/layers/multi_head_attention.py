@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from attendo.models.layers.linear import xavier_linear
+from attendo.models.layers.rotary import RotaryPositions
 
 # A d×d map on its own would start √2 larger than as a part of nn.MultiheadAttention's fused 3d×d matrix.
 # fairseq, too, gives separate maps the smaller start, because it converges better.
@@ -90,26 +91,37 @@ class SelfAttention(nn.Module):
         width: features per state.
         heads: number of heads; they share the width.
         dropout: probability of zeroing an attention weight.
+        rotary: whether queries and keys are turned by their positions (Su et al. 2021).
 
     Raises:
-        ValueError: width is not a multiple of heads.
+        ValueError: width is not a multiple of heads, or rotary and of an odd one.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, rotary: bool = False) -> None:
         super().__init__()
         check_heads(width, heads)
         self.heads = heads
         self.dropout = dropout
+        self.rotary = RotaryPositions(width // heads) if rotary else None
         self.project = xavier_linear(width, width, parts=3, gain=PROJECTION_GAIN)
         self.output = xavier_linear(width, width)
+
+    def parts(
+        self, states: Float[Tensor, "batch time hidden"], first: int = 0
+    ) -> tuple[Float[Tensor, "batch head time feature"], KeysValues]:
+        """Queries, and keys and values, of the positions first, first + 1, …"""
+        queries, keys, values = split_heads(self.project(states), 3, self.heads)
+        if self.rotary is not None:
+            queries, keys = self.rotary(queries, first), self.rotary(keys, first)
+        return queries, KeysValues(keys, values)
 
     def forward(
         self, states: Float[Tensor, "batch time hidden"], can_attend: Bool[Tensor, "batch 1 1 time"]
     ) -> Float[Tensor, "batch time hidden"]:
         """Attention to the whole sequence."""
-        queries, keys, values = split_heads(self.project(states), 3, self.heads)
+        queries, offered = self.parts(states)
         dropout = self.dropout if self.training else 0.0
-        mixed: Tensor = self.output(attend(queries, KeysValues(keys, values), can_attend, dropout))
+        mixed: Tensor = self.output(attend(queries, offered, can_attend, dropout))
         return mixed
 
     def causal(
@@ -121,8 +133,7 @@ class SelfAttention(nn.Module):
             states: the whole sequence, or, with a past, its next position alone.
             past: what the earlier positions offer.
         """
-        queries, keys, values = split_heads(self.project(states), 3, self.heads)
-        offered = KeysValues(keys, values)
+        queries, offered = self.parts(states, first=0 if past is None else past.keys.shape[2])
         if past is not None:
             assert states.shape[1] == 1, "a sequence with a past goes on one position at a time"
             offered = past.append(offered)

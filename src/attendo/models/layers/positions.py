@@ -1,10 +1,15 @@
 """Vectors that tell a Transformer where a token stands."""
 
 from math import sqrt
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from attendo.models.layers.choice import check_choice
+
+Positions = Literal["sinusoidal", "learned", "rotary", "none"]
 
 
 def sinusoids(count: int, width: int) -> Float[Tensor, "time hidden"]:
@@ -76,3 +81,22 @@ class LearnedPositions(nn.Module):
                 "raise it, shorten the input, or use positions=sinusoidal, which has no limit"
             )
         return self.weight[first : first + count] * sqrt(width)
+
+
+def added_positions(
+    name: str, positions: Positions, width: int, max_positions: int
+) -> SinusoidalPositions | LearnedPositions | None:
+    """What is added to embedded tokens; None for what adds nothing ("rotary" is a matter of attention).
+
+    Args:
+        name: the keyword as the user writes it, e.g. `model.positions`.
+        positions: its value.
+        width, max_positions: of the vectors.
+
+    Raises:
+        ValueError: unknown positions.
+    """
+    check_choice(name, positions, get_args(Positions))
+    if positions == "sinusoidal":
+        return SinusoidalPositions(width, max_positions)
+    return LearnedPositions(width, max_positions) if positions == "learned" else None

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attendo.models.layers.choice import check_choice
+from attendo.models.layers.norms import Normalization, build_norm
 
 Norm = Literal["pre", "post"]
 
@@ -17,18 +18,21 @@ class Residual(nn.Module):
 
     Args:
         width: features per state.
-        norm: where the layer normalization stands.
+        norm: where the normalization stands.
         dropout: probability of zeroing a feature of f's answer.
+        normalization: which one it is.
 
     Raises:
-        ValueError: unknown norm.
+        ValueError: unknown norm or normalization.
     """
 
-    def __init__(self, width: int, norm: Norm, dropout: float) -> None:
+    def __init__(
+        self, width: int, norm: Norm, dropout: float, normalization: Normalization = "layer"
+    ) -> None:
         super().__init__()
         check_choice("norm", norm, get_args(Norm))
         self.pre = norm == "pre"
-        self.norm = nn.LayerNorm(width)
+        self.norm = build_norm(normalization, width)
         self.dropout = nn.Dropout(dropout)
 
     def before(self, states: Float[Tensor, "batch time hidden"]) -> Float[Tensor, "batch time hidden"]:

@@ -3,32 +3,23 @@
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from attendo.models.layers.feed_forward import Activation, FeedForward
-from attendo.models.layers.multi_head_attention import SelfAttention, attendable
-from attendo.models.layers.residual import Norm, Residual
+from attendo.models.layers.feed_forward import Activation
+from attendo.models.layers.multi_head_attention import attendable
+from attendo.models.layers.norms import Normalization
+from attendo.models.layers.positions import Positions
+from attendo.models.layers.residual import Norm
+from attendo.models.transformer.settings import LayerSettings
 
 
 class TransformerEncoderLayer(nn.Module):
-    """Self-attention, then a feed-forward network, each with its residual connection.
+    """Self-attention, then a feed-forward network, each with its residual connection."""
 
-    Args and Raises: as TransformerEncoder.
-    """
-
-    def __init__(
-        self,
-        width: int,
-        heads: int,
-        feed_forward_size: int,
-        norm: Norm,
-        activation: Activation,
-        dropout: float,
-        attention_dropout: float,
-    ) -> None:
+    def __init__(self, settings: LayerSettings) -> None:
         super().__init__()
-        self.attention = SelfAttention(width, heads, attention_dropout)
-        self.attention_residual = Residual(width, norm, dropout)
-        self.feed_forward = FeedForward(width, feed_forward_size, activation)
-        self.feed_forward_residual = Residual(width, norm, dropout)
+        self.attention = settings.self_attention()
+        self.attention_residual = settings.residual()
+        self.feed_forward = settings.feed_forward()
+        self.feed_forward_residual = settings.residual()
 
     def forward(
         self, states: Float[Tensor, "batch time hidden"], can_attend: Bool[Tensor, "batch 1 1 time"]
@@ -50,13 +41,18 @@ class TransformerEncoder(nn.Module):
         layers: number of layers.
         heads: attention heads per layer; they share the width.
         feed_forward_size: features of the hidden layer in the feed-forward networks.
-        norm: layer normalization before each sub-layer, with one more at the end, or after it.
-        activation: of the feed-forward networks.
+        norm: normalization before each sub-layer ("pre"), with one more at the end, or after it ("post").
+        activation: of the feed-forward networks; "swiglu" gives them half as many parameters again.
         dropout: probability of zeroing a feature of a sub-layer's answer.
         attention_dropout: probability of zeroing an attention weight.
+        normalization: LayerNorm ("layer") or RMSNorm ("rms").
+        positions: "rotary" turns queries and keys of self-attention by their positions (Su et al. 2021); the
+            others change nothing here: their vectors, if any, are in the inputs.
+        activation_dropout: probability of zeroing a hidden feature of a feed-forward network.
 
     Raises:
-        ValueError: width is not a multiple of heads; unknown norm or activation.
+        ValueError: width is not a multiple of heads, or rotary and of an odd one; unknown norm, activation,
+            normalization or positions.
     """
 
     def __init__(
@@ -69,16 +65,26 @@ class TransformerEncoder(nn.Module):
         activation: Activation,
         dropout: float,
         attention_dropout: float,
+        normalization: Normalization = "layer",
+        positions: Positions = "none",
+        activation_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.output_size = width
-        self.layers = nn.ModuleList(
-            TransformerEncoderLayer(
-                width, heads, feed_forward_size, norm, activation, dropout, attention_dropout
-            )
-            for _ in range(layers)
+        settings = LayerSettings(
+            width=width,
+            heads=heads,
+            feed_forward_size=feed_forward_size,
+            norm=norm,
+            activation=activation,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            normalization=normalization,
+            positions=positions,
+            activation_dropout=activation_dropout,
         )
-        self.norm = nn.LayerNorm(width) if norm == "pre" else nn.Identity()
+        self.output_size = width
+        self.layers = nn.ModuleList(TransformerEncoderLayer(settings) for _ in range(layers))
+        self.norm = settings.last_norm()
 
     def forward(
         self, inputs: Float[Tensor, "batch time hidden"], is_padding: Bool[Tensor, "batch time"]
