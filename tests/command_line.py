@@ -35,16 +35,25 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
-FAST = ("debug=fast", "trainer=cpu", "data.cache_dir=${oc.env:ATTENDO_CACHE}")
+DRAWING = ("debug=fast", "trainer=cpu", "data.cache_dir=${oc.env:ATTENDO_CACHE}")
+FAST = (
+    *DRAWING,
+    "++callbacks.figures=null",
+    "++callbacks.seq2seq_figures=null",
+)  # drawing costs a fifth of the time
 SMALL_CLASSIFIER = ("model.encoder.hidden_size=6", "model.embedding_size=5", "model.mlp_size=7")
+SHORT_ANSWERS = tuple(
+    f"{when}.{limit}"
+    for when in ("decoding", "validation_decoding")
+    for limit in ("length_factor=0.0", "length_offset=4")
+)
 SMALL_TRANSFORMER = (
     "model=transformer",
     "model.width=8",
     "model.encoder.layers=1",
     "model.encoder.heads=2",
     "model.encoder.feed_forward_size=8",
-    "decoding.length_factor=0.0",
-    "decoding.length_offset=4",
+    *SHORT_ANSWERS,
 )
 SMALL_DATA = ("data.source.train=64", "data.source.validation=16", "data.source.test=16")
 
@@ -83,9 +92,9 @@ def attendo(*words: str, **environment: str) -> Ended:
     return Ended(code or 0, out.getvalue(), err.getvalue())
 
 
-def trained(*words: str, **environment: str) -> Ended:
-    """A training that must succeed."""
-    ended = attendo("train", *FAST, *words, **environment)
+def trained(*words: str, draws: bool = False, **environment: str) -> Ended:
+    """A training that must succeed, with its pictures or without."""
+    ended = attendo("train", *(DRAWING if draws else FAST), *words, **environment)
     assert ended.code == 0, ended.err
     return ended
 

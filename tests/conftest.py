@@ -1,5 +1,6 @@
-"""What all tests share: one thread, and Lightning's advice that a small test cannot follow."""
+"""What all tests share: one thread, real corpora where they are, advice of Lightning not meant for tests."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ NOISE = (
 def pytest_configure(config: pytest.Config) -> None:
     for message in NOISE:
         config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("real_data") and not os.environ.get("ATTENDO_DATA_DIR"):
+        pytest.skip("ATTENDO_DATA_DIR names no folder of corpora")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -47,6 +53,12 @@ def data(request: pytest.FixtureRequest) -> PreparedData:
     """Both kinds of data, and so both tasks."""
     prepared: PreparedData = request.getfixturevalue(request.param)
     return prepared
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of real corpora; for tests marked ``real_data``."""
+    return Path(os.environ["ATTENDO_DATA_DIR"])
 
 
 @pytest.fixture

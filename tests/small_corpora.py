@@ -4,6 +4,7 @@ import gzip
 import json
 import lzma
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,8 +48,15 @@ def write_corpora(folder: Path) -> None:
     (folder / "glove").mkdir()
     with gzip.open(folder / "glove" / "glove.6B.50d.top60k.txt.gz", "wt", encoding="utf-8") as file:
         file.writelines(f"{word}{number * 50}\n" for word, number in (("good", " 1"), ("bad", " -1")))
-    (folder / "multi30k").mkdir()
-    for name in ("train", "val", "test_2016_flickr"):
-        for side, language in enumerate(("en", "de")):
+    for name, sides in {
+        "multi30k": (("train", "val", "test_2016_flickr"), ("en", "de")),
+        "django": (("train", "valid", "test"), ("anno", "code")),
+        "e2e_nlg": (("train", "valid", "test"), ("mr", "txt")),
+        **{f"g2p/{name}": (("train", "dev", "test"), ("src", "tgt")) for name in ("fre", "kor", "ady")},
+    }.items():
+        (folder / name).mkdir(parents=True)
+        for split, (side, ending) in product(sides[0], enumerate(sides[1])):
             lines = "".join(f"{pair[side]}\n" for pair in PAIRS)
-            (folder / "multi30k" / f"{name}.{language}").write_text(lines, encoding="utf-8")
+            (folder / name / f"{split}.{ending}").write_text(lines, encoding="utf-8")
+    references = "".join(f"{json.dumps([pair[1], pair[1].lower()])}\n" for pair in PAIRS)
+    (folder / "e2e_nlg" / "test.refs.jsonl").write_text(references, encoding="utf-8")

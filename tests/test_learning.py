@@ -61,7 +61,10 @@ def rewriting_score(data: PreparedData) -> float:
     return float(trainer.callback_metrics["test/exact_match"])
 
 
-@pytest.mark.parametrize("name", REWRITINGS)
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in REWRITINGS if name != "reverse"]
+
+
+@pytest.mark.parametrize("name", ["reverse", *OTHERS])
 def test_a_transformer_learns_to_rewrite(name: str, folder: Path) -> None:
     assert rewriting_score(digit_pairs(folder, REWRITINGS[name], shuffled=False)) > 0.9
 

@@ -3,13 +3,15 @@
 import gzip
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from command_line import SMALL_DATA, SMALL_TRANSFORMER, Ended, attendo
+from command_line import SHORT_ANSWERS, SMALL_DATA, SMALL_TRANSFORMER, Ended, attendo
 from small_corpora import PAIRS, TEXTS, write_corpora, write_table
 
 ROOT = Path(__file__).parents[1]
@@ -86,10 +88,22 @@ def run(*words: str) -> Ended:
     return ended
 
 
+def shorter(words: list[str]) -> tuple[str, ...]:
+    """What makes a training short without changing what it does."""
+    reads = any(word.startswith(("data=", "experiment=")) for word in words)
+    recipes = ("dates", "dates_copy", "multi30k", "django", "e2e_nlg", "g2p_fre", "g2p_kor", "g2p_ady")
+    translates = {"model=transformer", *(f"experiment={recipe}" for recipe in recipes)}
+    return (
+        "data.tokens_per_micro_batch=1024",
+        *(() if reads else ("data.source.train=600", "data.source.validation=60", "data.source.test=60")),
+        *(SHORT_ANSWERS if translates & set(words) else ()),
+    )
+
+
 @pytest.mark.parametrize("line", TRAININGS)
 def test_a_training_runs_as_it_stands_in_the_documents(line: str, project: Path) -> None:
     words = shlex.split(line, comments=True)[1:]
-    ended = run(*words, "debug=fast", "data.tokens_per_micro_batch=1024")  # small batches to decode
+    ended = run(*words, "debug=fast", *shorter(words))
     if "--cfg" in words:
         assert "_target_: attendo.models.SelfAttentiveClassifier" in ended.out
     else:
@@ -97,13 +111,30 @@ def test_a_training_runs_as_it_stands_in_the_documents(line: str, project: Path)
         assert list(project.glob("outputs/*/*/**/metrics.json"))
 
 
+@pytest.fixture(scope="module")
+def example_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, tuple[str, ...]], None]:
+    """Puts a run of some kind into a place; trains it if it is the first of its kind."""
+    runs: dict[tuple[str, ...], Path] = {}
+
+    def put(place: str, kind: tuple[str, ...]) -> None:
+        if kind in runs:
+            shutil.copytree(runs[kind], place)
+        else:
+            run("train", *kind, "debug=fast", f"hydra.run.dir={place}")
+            runs[kind] = shutil.copytree(place, tmp_path_factory.mktemp("example") / "run")
+
+    return put
+
+
 @pytest.mark.parametrize("line", [line for line in ALL_COMMANDS if EXAMPLE_RUN.search(line)])
-def test_what_needs_a_run_runs_as_it_stands_in_the_documents(line: str, project: Path) -> None:
+def test_what_needs_a_run_runs_as_it_stands_in_the_documents(
+    line: str, project: Path, example_run: Callable[[str, tuple[str, ...]], None]
+) -> None:
     own = ["--config-dir", "my_package/conf", "model/encoder=averages"] if "trust" in line else []
     files = ("data=labelled_texts", "data.train=reviews.tsv", "data.test=test.tsv")
     for place in dict.fromkeys(EXAMPLE_RUN.findall(line)):
         kind = (*SMALL_TRANSFORMER, *SMALL_DATA) if place.startswith("outputs/dates") else (*own, *files)
-        run("train", *kind, "debug=fast", f"hydra.run.dir={place}")
+        example_run(place, kind)
     if line.startswith("attendo"):
         words = shlex.split(line)[1:]
         fast = ["debug=fast"] if any(word.startswith("init_from=") for word in words) else []

@@ -1,20 +1,13 @@
 """The recipes on real corpora, shortened: they learn, and read every row. Needs ATTENDO_DATA_DIR."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-FOLDER = os.environ.get("ATTENDO_DATA_DIR")
-
-pytestmark = [
-    pytest.mark.real_data,
-    pytest.mark.slow,
-    pytest.mark.skipif(not FOLDER, reason="ATTENDO_DATA_DIR names no folder of corpora"),
-]
+pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
 
 def train(folder: Path, *overrides: str) -> dict[str, float]:
@@ -42,11 +35,11 @@ def test_multi30k_begins_to_translate(tmp_path) -> None:
     assert scores["test/bleu"] > 10
 
 
-def test_movie_reviews_divide_into_ten_folds(tmp_path) -> None:
+def test_movie_reviews_divide_into_ten_folds(tmp_path, corpora) -> None:
     train(
         tmp_path,
         "data=labelled_texts",
-        f"data.train={FOLDER}/mr/all.tsv",
+        f"data.train={corpora}/mr/all.tsv",
         "data.folds=10",
         "data.fold=3",
         "debug=fast",

@@ -1,5 +1,6 @@
 """attendo evaluate scores a trained model as its own training did, and refuses what it should."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -17,8 +18,13 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(params=["classifier", "transformer", "transformer with a vocabulary each"])
-def run(request: pytest.FixtureRequest) -> Path:
+def trained_in(folder: Path, *words: str) -> Path:
+    with contextlib.chdir(folder):
+        return trained(*SMALL_DATA, *ALL, *words).folder.resolve()
+
+
+@pytest.fixture(scope="module", params=["classifier", "transformer", "transformer with a vocabulary each"])
+def run_of_each_kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = {
         "classifier": SMALL_CLASSIFIER,
         "transformer": SMALL_TRANSFORMER,
@@ -26,12 +32,22 @@ def run(request: pytest.FixtureRequest) -> Path:
             *SMALL_TRANSFORMER, "tokenizer@target_tokenizer=character", "model.tied_embeddings=decoder",
         ),
     }  # fmt: skip
-    return trained(*SMALL_DATA, *ALL, *words[request.param]).folder
+    return trained_in(tmp_path_factory.mktemp("run"), *words[request.param])
 
 
 @pytest.fixture
-def classifier() -> Path:
-    return trained(*SMALL_DATA, *ALL, *SMALL_CLASSIFIER).folder
+def run(run_of_each_kind: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(run_of_each_kind, tmp_path / "outputs" / "run")
+
+
+@pytest.fixture(scope="module")
+def trained_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained_in(tmp_path_factory.mktemp("run"), *SMALL_CLASSIFIER)
+
+
+@pytest.fixture
+def classifier(trained_classifier: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(trained_classifier, tmp_path / "outputs" / "run")
 
 
 @pytest.fixture

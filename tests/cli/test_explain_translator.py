@@ -19,8 +19,6 @@ from explanations import Reader
 from mistakes import assert_is_one_message
 from small_corpora import write_table
 
-pytestmark = pytest.mark.slow  # trains and converts models: a minute together
-
 SOURCES = ["the 3rd of may 2019", "", " 12 june 1987 ", "<script>alert('東京')</script>"]
 TARGETS = ["2019-05-03", "1999-01-01", "1987-06-12", "✓ فيلم"]
 

@@ -16,8 +16,6 @@ from attendo.predictor import Translator
 from command_line import attendo
 from marian_folders import learn_to_translate, sentence_pairs, write_marian
 
-pytestmark = pytest.mark.slow  # trains and converts models: a minute together
-
 PAIRS = sentence_pairs(40, seed=7)
 SMALL = ("trainer.accelerator=cpu", "data.cache_dir=${oc.env:ATTENDO_CACHE}", "trainer.max_epochs=1")
 

@@ -13,7 +13,7 @@ from attendo.cli.conf import CONF
 from attendo.data import TokenAugmentation
 from attendo.models.layers.feed_forward import FeedForward
 from attendo.tasks import Task
-from command_line import trained
+from command_line import SMALL_TRANSFORMER, trained
 
 CLASSIFIER = (
     "data.source.train=32",
@@ -21,7 +21,7 @@ CLASSIFIER = (
     "data.source.test=8",
     "model.embedding_size=4",
 )
-TRANSFORMER = (*CLASSIFIER[:3], "model=transformer", "model.width=8")
+TRANSFORMER = (*CLASSIFIER[:3], *SMALL_TRANSFORMER)
 SUBWORDS = ("data.source.train=512", "tokenizer=bpe", "tokenizer.vocabulary_size=90")
 GRU = ("model/encoder=gru", "model.encoder.num_layers=2")
 LSTM = ("model.encoder.num_layers=2",)
@@ -97,7 +97,10 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Task
         return tasks[-1]
 
     monkeypatch.setattr(command, "build_task", kept)
-    return lambda *words: (trained("regularization=none", "test=false", *words), tasks[-1])[1]
+    return lambda *words: (
+        trained("regularization=none", "callbacks=none", "logger=none", "test=false", *words),
+        tasks[-1],
+    )[1]
 
 
 @pytest.mark.parametrize(("name", "words", "found"), PLACES)

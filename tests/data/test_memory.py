@@ -81,6 +81,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_pairs(folder / "small", CHUNK), write_pairs(folder / "million", PAIRS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells anonymous memory apart")
 def test_a_million_pairs_take_less_than_fifty_megabytes(folders: tuple[Path, Path]) -> None:
     assert sum(path.stat().st_size for path in folders[1].iterdir()) > 4 * LIMIT * 2**20

@@ -14,8 +14,6 @@ from attendo.tokenization import BOS, EOS, PAD, SPECIAL_TOKENS
 from command_line import attendo
 from marian_folders import learn_to_translate, sentence_pairs, write_marian, write_tokenizer
 
-pytestmark = pytest.mark.slow  # trains and converts models: a minute together
-
 PAIRS = sentence_pairs(70, seed=11)
 SOURCES, TARGETS = (list(side) for side in zip(*PAIRS, strict=True))
 UNKNOWN = ["two Zebras run here.", "中文", "", "many  many\tmany dogs"]

@@ -1,6 +1,5 @@
 """Byte-pair encoding merge by merge."""
 
-import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,9 +60,9 @@ def test_other_tokenizers_have_no_merges() -> None:
 
 
 @pytest.mark.real_data
-def test_passing_over_nothing_is_what_the_tokenizer_does_on_multi30k() -> None:
-    folder = Path(os.environ["ATTENDO_DATA_DIR"]) / "multi30k"
-    sides = [folder / "train.en", folder / "train.de"]
+@pytest.mark.slow
+def test_passing_over_nothing_is_what_the_tokenizer_does_on_multi30k(corpora: Path) -> None:
+    sides = [corpora / "multi30k" / f"train.{side}" for side in ("en", "de")]
     texts = [line for path in sides for line in path.read_text(encoding="utf-8").splitlines()]
     tokenizer = train_bpe(texts, vocabulary_size=8000, lowercase=False, minimum_count=2, byte_fallback=False)
     merges = Merges(tokenizer)

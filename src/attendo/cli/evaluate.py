@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig
 
 from attendo.checkpoint import Contents, Trained, build_stored, check_safe
+from attendo.cli.answering import as_list
 from attendo.cli.building import build_batch_sizes, build_preparation, build_task, given, use_threads
 from attendo.cli.check import check
 from attendo.cli.conf import CONF
@@ -72,7 +73,7 @@ def evaluate(config: Mapping[str, Any]) -> dict[str, float | None]:
         f"{split}/{n.removeprefix('test/')}": v for n, v in numbers(trainer.callback_metrics, "test/").items()
     }
     facts = {
-        "checkpoint": str(loaded.path) if len(runs := paths_of(config["run"])) == 1 else runs,
+        "checkpoint": str(loaded.path) if len(runs := as_list(config["run"])) == 1 else runs,
         "combine": config["combine"],
         "data.test": config["data"]["test"],
         "scores": scores,
@@ -143,10 +144,6 @@ def name_of(config: Mapping[str, Any], loaded: Sequence[Trained], task: Task) ->
         [slug(task.decoding.name)] if given(config["decoding"]) and isinstance(task, Seq2SeqTask) else []
     )
     return "_".join([config["split"], *file, *which, *together, *decoding])
-
-
-def paths_of(run: object) -> list[str]:
-    return [str(each) for each in (run if isinstance(run, list) else [run])]
 
 
 def report(place: Path, scores: Mapping[str, float | None], task: Task, facts: Mapping[str, object]) -> None:

@@ -7,12 +7,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import TextIOBase
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig
 
-from attendo.checkpoint import checkpoint_of
+from attendo.cli.answering import (
+    as_list,
+    check_files,
+    check_runs,
+    check_values,
+    has_header,
+    is_shown,
+    told,
+    usable,
+)
 from attendo.cli.building import given, use_threads
 from attendo.cli.check import check
 from attendo.cli.conf import CONF
@@ -23,23 +32,19 @@ from attendo.cli.predict_progress import AnswerProgress
 from attendo.cli.predict_stream import count_texts, what_is_there
 from attendo.cli.text_input import (
     Example,
-    check_input,
     file_examples,
     is_table,
     piped_examples,
     table_examples,
     text_columns,
 )
-from attendo.data.reading import OnError
 from attendo.data.sources.rows import BadRow
 from attendo.predictor import CHUNK, Classifier, Translator, TruncationWarning, chunks, load
-from attendo.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 
 Predictor = Classifier | Translator
 Settings = Mapping[str, Any]
-ON_ERROR = get_args(OnError)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="predict")
@@ -59,7 +64,7 @@ def predict(config: Settings) -> None:
     """
     use_threads(config["threads"])
     config = {**config, **{name: str(config[name]) for name in ("input", "output", "checkpoint")}}
-    runs = [str(run) for run in (config["run"] if isinstance(config["run"], list) else [config["run"]])]
+    runs = as_list(config["run"])
     check_runs(runs, config["checkpoint"])
     together = [runs] if config["combine"] else [[run] for run in runs]
     names = [" + ".join(each) for each in together]
@@ -85,42 +90,6 @@ def predict(config: Settings) -> None:
                 "%s of the texts had more tokens than the %s that %s reads: their ends were left out",
                 f"{cut:,}", predictor.reader.longest, predictor.trained.path,
             )  # fmt: skip
-
-
-# ----------------------------------------------------------------------------------- before models are loaded
-def check_runs(runs: Sequence[str], checkpoint: str) -> None:
-    if not runs or len(set(runs)) < len(runs):
-        raise ValueError(f"run={runs}: expected a run, or a list of different ones")
-    for run in runs:
-        checkpoint_of(run, checkpoint)
-
-
-def check_values(config: Settings) -> None:
-    """Single values; no class stands behind them that would refuse them."""
-    on_error, tokens = config["on_error"], config["batch_tokens"]
-    if on_error not in ON_ERROR:
-        raise ValueError(
-            f"on_error={on_error}: expected {' or '.join(ON_ERROR)}.{did_you_mean(on_error, ON_ERROR)}"
-        )
-    if config["header"] not in (True, False, None):
-        raise ValueError(f"header={config['header']}: expected true, false or null")
-    if config["header"] and format_of(config["output"], config["format"]) != "tsv":
-        raise ValueError("header=true: only format=tsv has a header")
-    if tokens is not None and (not isinstance(tokens, int) or tokens < 1):
-        raise ValueError(f"batch_tokens={tokens}: expected 1 or more tokens, or null")
-
-
-def check_files(config: Settings) -> None:
-    """The input is there, the output can be written, and they are not the same."""
-    source, target = Path(config["input"]).expanduser(), Path(config["output"]).expanduser()
-    from_file, to_file = config["input"] != "-", config["output"] != "-"
-    check_input(config["input"], {"column": config["column"]})
-    if to_file and target.is_dir():
-        raise ValueError(f"output={target}: is a folder; expected a file")
-    if to_file and not target.parent.is_dir():
-        raise FileNotFoundError(f"output={target}: the folder {target.parent} does not exist")
-    if from_file and to_file and target.is_file() and target.samefile(source):
-        raise ValueError(f"output={target} is the input, too: name another file")
 
 
 # ------------------------------------------------------------------------------------------ models and texts
@@ -192,22 +161,7 @@ def answer(
             if bad and not skips:
                 raise bad[0].error
             bad_rows += bad
-    if bad_rows:
-        count, first = f"{len(bad_rows):,}", bad_rows[0].error
-        log.warning("bad lines, answered like empty ones: %s, the first of them %s", count, first)
-
-
-def usable(chunk: Iterable[Example | BadRow], skips: bool, sides: int) -> tuple[list[Fields], list[BadRow]]:
-    """Texts to answer, and bad rows: each of them an empty text, or only the first, where the texts end."""
-    texts: list[Fields] = []
-    bad = []
-    for example in chunk:
-        if isinstance(example, BadRow):
-            bad.append(example)
-            if not skips:
-                break
-        texts.append(("",) * sides if isinstance(example, BadRow) else example.texts)
-    return texts, bad
+    told(bad_rows)
 
 
 def answers_of(predictor: Predictor, texts: Sequence[Fields], prefix: str) -> Sequence[Answer]:
@@ -216,13 +170,3 @@ def answers_of(predictor: Predictor, texts: Sequence[Fields], prefix: str) -> Se
     if isinstance(predictor, Classifier):
         return predictor.classify(*zip(*texts, strict=True))
     return predictor.translate([text for (text,) in texts], [prefix] * len(texts))
-
-
-def has_header(config: Settings) -> bool:
-    """Whether a TSV begins with names of its columns; on standard output, line i answers line i."""
-    return config["output"] != "-" if config["header"] is None else bool(config["header"])
-
-
-def is_shown(config: Settings) -> bool:
-    """Whether to say how far the work has come: not to whoever sees the answers, nor in a pipe."""
-    return config["output"] != "-" or (config["input"] != "-" and not sys.stdout.isatty())

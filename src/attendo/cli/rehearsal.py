@@ -9,7 +9,7 @@ from attendo.checkpoint import build_model
 from attendo.cli.building import build_module, build_optimization, build_task, building
 from attendo.cli.starting import check_start
 from attendo.data import PreparedData
-from attendo.data.preparation import TokenizerTrainer
+from attendo.data.preparation import Trainers
 from attendo.optim import parameter_groups
 from attendo.predictor import PRECISIONS
 from attendo.suggestions import did_you_mean
@@ -31,9 +31,7 @@ BETTER = {  # metric → mode; those of other people's tasks may go either way
 MANY_STEPS = 10**9  # more than any warm-up
 
 
-def rehearse(
-    config: Mapping[str, Any], roles: Sequence[str], trainers: Mapping[str, TokenizerTrainer | Tokenizer]
-) -> None:
+def rehearse(config: Mapping[str, Any], roles: Sequence[str], trainers: Trainers) -> None:
     """Builds model, task, optimizer and schedule around a vocabulary of a few letters.
 
     Args:
@@ -127,9 +125,7 @@ def check_balance(config: Mapping[str, Any]) -> None:
         )
 
 
-def check_vocabularies(
-    config: Mapping[str, Any], roles: Sequence[str], trainers: Mapping[str, TokenizerTrainer | Tokenizer]
-) -> None:
+def check_vocabularies(config: Mapping[str, Any], roles: Sequence[str], trainers: Trainers) -> None:
     """Separate vocabularies leave nothing to tie between the source and the target."""
     vocabularies = [each.vocabulary.tokens for each in trainers.values() if isinstance(each, Tokenizer)]
     is_one = len(vocabularies) == len(trainers) and all(each == vocabularies[0] for each in vocabularies)

@@ -14,12 +14,21 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from attendo.cli.answering import (
+    as_list,
+    check_files,
+    check_runs,
+    check_values,
+    has_header,
+    is_shown,
+    told,
+    usable,
+)
 from attendo.cli.building import use_threads
 from attendo.cli.check import check
 from attendo.cli.conf import CONF
 from attendo.cli.console import discard_output
 from attendo.cli.job import job
-from attendo.cli.predict import check_files, check_runs, check_values, has_header, is_shown, usable
 from attendo.cli.predict_output import format_of, opened
 from attendo.cli.predict_progress import AnswerProgress
 from attendo.cli.predict_stream import count_texts, what_is_there
@@ -79,12 +88,8 @@ def score(config: Settings) -> Total:
     """
     use_threads(config["threads"])
     config = {**config, **{name: str(config[name]) for name in ("output", "checkpoint")}}
-    inputs = (
-        [str(name) for name in config["input"]]
-        if isinstance(config["input"], list)
-        else [str(config["input"])]
-    )
-    runs = [str(run) for run in (config["run"] if isinstance(config["run"], list) else [config["run"]])]
+    inputs = as_list(config["input"])
+    runs = as_list(config["run"])
     check_runs(runs, config["checkpoint"])
     check_values(config)
     check_inputs(inputs, config)
@@ -201,6 +206,4 @@ def write_scores(
             if bad and not skips:
                 raise bad[0].error
             bad_rows += bad
-    if bad_rows:
-        count, first = f"{len(bad_rows):,}", bad_rows[0].error
-        log.warning("bad lines, answered like empty ones: %s, the first of them %s", count, first)
+    told(bad_rows)

@@ -33,6 +33,7 @@ from attendo.tokenization import UNK, Tokenizer
 log = logging.getLogger(__name__)
 
 TokenizerTrainer = partial[Tokenizer]
+Trainers = Mapping[str, TokenizerTrainer | Tokenizer]  # role → how its tokenizer is trained, or the tokenizer
 Tokenizers = dict[str, Tokenizer]  # role → tokenizer; one object for both sides where the vocabulary is joint
 
 
@@ -128,12 +129,11 @@ class Preparation:
     def text_roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.source.roles if role != "label")
 
-    def train(self, trainers: Mapping[str, TokenizerTrainer | Tokenizer]) -> PreparedData:
+    def train(self, trainers: Trainers) -> PreparedData:
         """Tables of all splits, with tokenizers trained on the training split alone.
 
         Args:
-            trainers: role → how to train its tokenizer, or one that is there already; one key "joint" for one
-                over all roles.
+            trainers: of each role, or, under the one key "joint", of all of them.
 
         Raises:
             ValueError, FileNotFoundError: what is wrong with the user's files or settings.
@@ -213,9 +213,7 @@ class Preparation:
         """Place of a row of the text table, for messages."""
         return self.reader.places(raw.origin, np.array([row]))[0]
 
-    def trained_tokenizers(
-        self, trainers: Mapping[str, TokenizerTrainer | Tokenizer], raw: RawSplit
-    ) -> Tokenizers:
+    def trained_tokenizers(self, trainers: Trainers, raw: RawSplit) -> Tokenizers:
         tokenizers: Tokenizers = {}
         for name, trainer in trainers.items():
             roles = self.text_roles if name == "joint" else (name,)

@@ -1,6 +1,5 @@
 """Where files of unequal length part: told where lengths tell, and not a word where they do not."""
 
-import os
 import random
 import re
 from collections.abc import Callable
@@ -11,8 +10,6 @@ import pytest
 
 from attendo.data.sources import ParallelFiles
 from attendo.data.sources.parting import costs_by_place, parting
-
-CORPORA = os.environ.get("ATTENDO_DATA_DIR")
 
 Sides = tuple[list[int], list[int]]
 
@@ -114,9 +111,8 @@ def test_the_message_names_the_lines_of_the_longer_file(tmp_path: Path) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.slow
-@pytest.mark.skipif(not CORPORA, reason="ATTENDO_DATA_DIR names no folder of corpora")
-def test_a_line_that_multi30k_lacks_is_found() -> None:
-    texts = [Path(str(CORPORA), "multi30k", f"train.{side}").read_text("utf-8") for side in ("de", "en")]
+def test_a_line_that_multi30k_lacks_is_found(corpora: Path) -> None:
+    texts = [(corpora / "multi30k" / f"train.{side}").read_text("utf-8") for side in ("de", "en")]
     german, english = ([len(line) for line in text.splitlines()] for text in texts)
     generator = random.Random(0)
     for _ in range(50):
