@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from attendo.models import TransformerDecoder, TransformerEncoder, TransformerSeq2Seq
-from attendo.models.ensemble import Ensemble
+from attendo.models.ensemble import Ensemble, EnsembleState
 
 SOURCE = torch.tensor([[4, 5, 6, 3], [7, 3, 0, 0]])
 
@@ -57,3 +57,10 @@ def test_models_that_do_not_fit_are_refused():
         Ensemble([])
     with pytest.raises(ValueError, match=r"\[9, 10\] target tokens"):
         log_probs(Ensemble([model(0), model(1, vocab=10)]), TARGETS, ROWS)
+
+
+def test_rows_of_a_state_keep_what_they_looked_at():
+    attention = torch.eye(2, dtype=torch.float64)
+    selected = EnsembleState((), attention).select(ROWS).attention
+    assert selected is not None and torch.equal(selected, attention[ROWS])
+    assert EnsembleState(()).select(ROWS).attention is None

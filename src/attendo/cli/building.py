@@ -18,7 +18,7 @@ from attendo.checkpoint import DurableCheckpointIO
 from attendo.cli.check import fits, shown
 from attendo.data import BatchSizes, LengthPolicy, Preparation, PreparedData, SplitPolicy, TextDataModule
 from attendo.data.labels import rows_per_label
-from attendo.data.preparation import TokenizerTrainer
+from attendo.data.preparation import TokenizerTrainer, Trainers
 from attendo.optim import Freezing
 from attendo.predictor import with_ids
 from attendo.tasks import Optimization, Task
@@ -111,7 +111,7 @@ def settings_of(kind: type[T], data: Settings) -> T:
     return checked(kind, **{field.name: data[field.name] for field in fields(kind)})  # type: ignore[arg-type]
 
 
-def build_tokenizer_trainers(config: Settings) -> dict[str, TokenizerTrainer | Tokenizer]:
+def build_tokenizer_trainers(config: Settings) -> Trainers:
     """Role → how its tokenizer is trained, or that of an earlier run."""
     own: TokenizerTrainer | Tokenizer = build(config["tokenizer"], "tokenizer")
     if isinstance(config["target_tokenizer"], str):

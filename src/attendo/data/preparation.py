@@ -277,8 +277,7 @@ class Preparation:
         folder = cached_folder(self.cache_dir, content_key("ids", raw.key, policy, parts), build)
         ids = IdTable.open(folder, roles)
         counts: dict[str, int] = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
-        texts = raw.texts.texts("label", ids.rows) if labels else []
-        codes = encoded_labels(texts, labels, self.separator) if labels else None
+        codes = encoded_labels(raw.texts.texts("label", ids.rows), labels, self.separator) if labels else None
         return Split(raw.name, raw.origin, raw.texts, ids, codes, counts["too_long"])
 
     def encoded_chunks(

@@ -22,7 +22,8 @@ class EnsembleState:
 
     def select(self, rows: Int[Tensor, " row"]) -> "EnsembleState":
         """The state of the given rows, in that order; rows may repeat or be left out."""
-        return EnsembleState(tuple(state.select(rows) for state in self.states))
+        attention = None if self.attention is None else self.attention.index_select(0, rows)
+        return EnsembleState(tuple(state.select(rows) for state in self.states), attention)
 
 
 class Ensemble(nn.Module):
@@ -85,8 +86,7 @@ class Ensemble(nn.Module):
         attentions = [getattr(after, "attention", None) for after in states]
         known = [attention for attention in attentions if attention is not None]
         attention = torch.stack(known).mean(dim=0) if len(known) == len(states) else None
-        log_probs = torch.stack([each for each, _ in stepped]).logsumexp(dim=0) - log(len(states))
-        return log_probs, EnsembleState(states, attention)
+        return log_mean([log_probs for log_probs, _ in stepped]), EnsembleState(states, attention)
 
     def log_probs(
         self,
@@ -100,4 +100,9 @@ class Ensemble(nn.Module):
         """Teacher forcing: log of the models' mean probabilities; arguments as TransformerSeq2Seq's."""
         models = cast("Sequence[TransformerSeq2Seq]", self.models)
         asked = (source, source_is_padding, target_inputs, where, copy_ids, unknown_count)
-        return torch.stack([each.log_probs(*asked) for each in models]).logsumexp(dim=0) - log(len(models))
+        return log_mean([each.log_probs(*asked) for each in models])
+
+
+def log_mean(log_probs: Sequence[Float[Tensor, "*any"]]) -> Float[Tensor, "*any"]:
+    """Log of the mean of probabilities, of each model one tensor."""
+    return torch.stack(list(log_probs)).logsumexp(dim=0) - log(len(log_probs))

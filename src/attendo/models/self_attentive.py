@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from attendo.models.layers.attention import Pooled
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.pairs import Role, Text
+from attendo.suggestions import check_choice
 from attendo.tokenization import PAD
 
 Head = Literal["multiclass", "binary", "multilabel"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, log, nan
+from math import exp, nan
 from typing import NamedTuple, NoReturn, cast, overload
 
 import torch
@@ -14,6 +14,7 @@ from attendo.data.batches import decoder_inputs
 from attendo.data.copying import Copying
 from attendo.decoding import Hypothesis
 from attendo.models import Ensemble, TransformerSeq2Seq
+from attendo.models.ensemble import log_mean
 from attendo.predictor.machine import Machine
 from attendo.predictor.reader import Ids, as_many, chunks, reader_of
 from attendo.tasks.decoding import Decoding
@@ -284,8 +285,7 @@ class Translator:
         self, asked: SourceBatch, targets: Int[Tensor, "row target"]
     ) -> Float[Tensor, " item"]:
         """Of every token of every target, which end with EOS; of an ensemble by its mean probabilities."""
-        found = torch.stack([self.of_member(member, asked, targets) for member in self.members])
-        return found.logsumexp(dim=0) - log(len(self.members))
+        return log_mean([self.of_member(member, asked, targets) for member in self.members])
 
     def of_member(
         self, model: TransformerSeq2Seq, asked: SourceBatch, targets: Int[Tensor, "row target"]

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from attendo.scheduled_sampling.replacements import Embed, Replacement
-from attendo.suggestions import did_you_mean
+from attendo.suggestions import check_choice
 from attendo.tokenization import BOS, PAD
 
 StateType = TypeVar("StateType")
@@ -65,9 +65,9 @@ class ScheduledSampling:
     form: Form
 
     def __post_init__(self) -> None:
-        _check_choice("unit", self.unit, get_args(Unit))
-        _check_choice("draw", self.draw, get_args(Draw))
-        _check_choice("form", self.form, get_args(Form))
+        check_choice("scheduled_sampling.unit", self.unit, get_args(Unit))
+        check_choice("scheduled_sampling.draw", self.draw, get_args(Draw))
+        check_choice("scheduled_sampling.form", self.form, get_args(Form))
         _check_class("replacement", self.replacement)
         if self.decay is None and self.position_decay is None:
             raise ValueError("scheduled_sampling.decay and scheduled_sampling.position_decay: both are null")
@@ -203,14 +203,6 @@ class ScheduledSampling:
         """Vectors, with what stands for the guesses (in row-major order) in the given places."""
         log_probs[:, [PAD, BOS]] = -1e9  # finite: where nothing else is possible, there is still no NaN
         return vectors.masked_scatter(is_guess[:, :, None], self.replacement(log_probs, embed))
-
-
-def _check_choice(key: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        expected = ", ".join(choices)
-        raise ValueError(
-            f"scheduled_sampling.{key}={value} is none of {expected}.{did_you_mean(str(value), choices)}"
-        )
 
 
 def _check_class(key: str, value: object) -> None:

@@ -20,9 +20,8 @@ from attendo.metrics import (
     multilabel_scores,
     per_class,
 )
-from attendo.models.layers.choice import check_choice
 from attendo.models.self_attentive import ClassifierOutput
-from attendo.suggestions import did_you_mean
+from attendo.suggestions import check_choice, did_you_mean
 from attendo.tasks.optimization import Optimization
 from attendo.tasks.task import Record, Task, check_smoothing
 from attendo.tasks.terms import Learned, Term

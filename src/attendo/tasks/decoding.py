@@ -33,7 +33,7 @@ from attendo.decoding import (
     sample,
 )
 from attendo.models.searched import Searched
-from attendo.suggestions import did_you_mean
+from attendo.suggestions import check_choice
 from attendo.tokenization import BOS, EOS, PAD
 
 PENALTIES = ("none", "power", "gnmt")
@@ -195,8 +195,8 @@ class BeamDecoding(Decoding):
         _check_range("beam_size", self.beam_size, 1)
         _check_range("n_best", self.n_best, 1, self.beam_size)
         _check_range("coverage", self.coverage, 0)
-        _check_choice("length_penalty", self.length_penalty, PENALTIES)
-        _check_choice("rules", self.rules, tuple(RULES))
+        check_choice("decoding.length_penalty", self.length_penalty, PENALTIES)
+        check_choice("decoding.rules", self.rules, tuple(RULES))
 
     @property
     def name(self) -> str:
@@ -275,10 +275,3 @@ def _check_range(name: str, value: int | float, low: int, high: int | float = in
     if not low <= value <= high:
         expected = f"a number ≥ {low}" if high == inf else f"{low} … {high}"
         raise ValueError(f"decoding.{name}={value}: expected {expected}")
-
-
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(
-            f"decoding.{name}={value} is none of {', '.join(choices)}.{did_you_mean(value, choices)}"
-        )

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.multi_head_attention import CrossAttention
 from attendo.models.layers.recurrent import JANET, IndRNN
 from attendo.models.layers.residual import Residual
 from attendo.models.transformer.memory import Memory
 from attendo.models.transformer.offered import OfferedMemory, offer
+from attendo.suggestions import check_choice
 
 Cell = Literal["lstm", "gru", "janet", "indrnn"]
 CELLS: dict[str, Callable[..., nn.Module]] = {

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.linear import xavier_linear
+from attendo.suggestions import check_choice
 
 
 def swiglu(both: Float[Tensor, "batch time both"]) -> Float[Tensor, "batch time hidden"]:

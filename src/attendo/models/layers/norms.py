@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from attendo.models.layers.choice import check_choice
+from attendo.suggestions import check_choice
 
 Normalization = Literal["layer", "rms"]
 EPSILON = 1e-5  # given, because nn.RMSNorm's own would be another one in every precision

@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from attendo.models.layers.attention import Pooled, weighted
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.linear import xavier_linear
 from attendo.models.layers.multi_head_attention import PROJECTION_GAIN, check_heads, split_heads
 from attendo.models.layers.weighting import softmax_where
+from attendo.suggestions import check_choice
 
 Part = Literal["vectors", "difference", "product"]
 Role = Literal["text", "text_b"]

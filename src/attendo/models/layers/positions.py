@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attendo.models.layers.choice import check_choice
+from attendo.suggestions import check_choice
 
 Positions = Literal["sinusoidal", "learned", "rotary", "none"]
 

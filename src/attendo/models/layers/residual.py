@@ -5,8 +5,8 @@ from typing import Literal, get_args
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.norms import Normalization, build_norm
+from attendo.suggestions import check_choice
 
 Norm = Literal["pre", "post"]
 

@@ -7,12 +7,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.embedding import ScaledEmbedding
 from attendo.models.layers.positions import Positions, added_positions
 from attendo.models.transformer.copy import Copied, PointerGenerator, mixture
 from attendo.models.transformer.memory import Memory
 from attendo.models.transformer.state import Decoder, DecoderState, Seq2SeqState, SourceEncoder
+from attendo.suggestions import check_choice
 from attendo.tokenization import UNK
 
 TiedEmbeddings = Literal["none", "decoder", "all"]

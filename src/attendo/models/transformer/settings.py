@@ -5,12 +5,12 @@ from typing import get_args
 
 from torch import nn
 
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.feed_forward import Activation, FeedForward
 from attendo.models.layers.multi_head_attention import CrossAttention, SelfAttention
 from attendo.models.layers.norms import Normalization, build_norm
 from attendo.models.layers.positions import Positions
 from attendo.models.layers.residual import Norm, Residual
+from attendo.suggestions import check_choice
 
 
 @dataclass(frozen=True)

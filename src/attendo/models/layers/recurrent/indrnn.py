@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from attendo.models.layers.choice import check_choice
 from attendo.models.layers.recurrent.stack import RecurrentLayers
+from attendo.suggestions import check_choice
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
